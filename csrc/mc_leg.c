@@ -1,0 +1,1038 @@
+#include "mc_leg.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <strings.h>
+
+#include "mc_codec.h"
+#include "mc_dtmf.h"
+#include "mc_level.h"
+#include "mc_rtcp.h"
+#include "mc_rtp.h"
+#include "mc_rx.h"
+#include "mc_telev.h"
+#include "mc_tone.h"
+#include "mc_vad.h"
+
+enum {
+	DEFAULT_SPEECH_MS = 1600,
+	DEFAULT_TAP_MS = 1000,
+	DEFAULT_TAP_BLOCK_MS = 100,
+	DEFAULT_JITTER_MIN_MS = 20,
+	DEFAULT_JITTER_MAX_MS = 400,
+	DEFAULT_JITTER_SLOTS = 40,
+	DEFAULT_DUCK_DB = 12,
+	DEFAULT_ONSET_MS = 60,
+	DEFAULT_HANGOVER_MS = 200,
+	CN_PT_8K = 13,              /* RFC 3551 §6 */
+	RTCP_INTERVAL_US = 5000000, /* RFC 3550 §6.2: the minimum for a session of two */
+	INBAND_LOW_DBOV = -13,      /* tones of in-band digits */
+	INBAND_HIGH_DBOV = -11,
+	RECEIVE_ROUNDS = 2, /* batches taken per tick at the most */
+	STATS = sizeof(struct mc_leg_stats) / sizeof(uint64_t),
+};
+
+/* Barge-in: what the armed policy has done.
+ *
+ *   state  | speech >= onset      | speech >= commit | silence >= resume | command, playout ends
+ *   -------+----------------------+------------------+-------------------+----------------------
+ *   IDLE   | duck, pause: ACTED   | -                | -                 | -
+ *          | cut: IDLE            |                  |                   |
+ *   ACTED  | -                    | cut: IDLE        | undo: IDLE        | IDLE */
+enum barge_state {
+	BARGE_IDLE,
+	BARGE_ACTED,
+};
+
+struct mc_leg {
+	struct mc_leg_cfg
+		cfg; /* with defaults filled in; codec and remote are not used from here */
+	const struct mc_codec *codec;
+	size_t frame; /* samples per tick */
+	uint32_t frame_ts;
+
+	/* wire */
+	struct mc_udp_addr remote, rtcp_remote;
+	bool latched; /* the remote side is known and the socket connected to it */
+	struct mc_rtp_source source;
+	struct mc_rtcp_peer rtcp_peer;
+	uint16_t event_packets; /* sequence numbers that telephone-events took */
+	uint16_t tx_seq;
+	uint32_t tx_ts, tx_ssrc;
+	bool tx_started, tx_marker;
+	uint32_t tx_ts_first; /* timestamp of the first frame in tx_payload */
+	size_t tx_payload_n;
+	uint32_t tx_frames; /* frames in tx_payload */
+	uint64_t rtcp_due_us, last_packet_us;
+	bool media_lost, received_any;
+
+	/* audio */
+	struct mc_rx *rx;
+	void *enc;
+	struct mc_vad *vad;
+	struct mc_dtmf *dtmf;
+	struct mc_tone *tone;
+	size_t inband_done; /* samples of the in-band digit sent so far */
+	struct mc_telev_rx telev_rx;
+	struct mc_telev_tx telev_tx;
+	struct mc_playout *playout;
+	int16_t *rx_frame;
+	uint8_t *tx_payload; /* ptime above one tick: the packet being filled */
+
+	/* policy */
+	struct mc_barge_in policy;
+	enum barge_state barge;
+	uint8_t barge_action; /* what was done, while BARGE_ACTED */
+	uint32_t speech_ms, silence_ms;
+
+	uint64_t ticks;
+	uint64_t tap_due; /* tick of the next MC_EV_TAP_READY */
+	struct mc_note note;
+	struct mc_leg_stats stats;
+	_Atomic uint64_t published[STATS];
+	_Atomic uint64_t published_seq; /* odd while being written */
+
+	struct mc_tap_ring *tap_rx, *tap_record, *tap_notes;
+	struct mc_ring *link_in, *link_out;
+};
+
+/* ------------------------------------------------------------------- set-up */
+
+static uint32_t or_default(uint32_t value, uint32_t fallback)
+{
+	return value ? value : fallback;
+}
+
+static const struct mc_codec *find_codec(const struct mc_leg_cfg *cfg)
+{
+	if (!cfg->codec)
+		return NULL;
+	if (cfg->srate)
+		return mc_codec_find(cfg->codec, cfg->srate);
+	for (uint32_t srate = 48000; srate >= 8000; srate = srate == 48000 ? 16000 : srate / 2) {
+		const struct mc_codec *codec = mc_codec_find(cfg->codec, srate);
+		if (codec)
+			return codec;
+	}
+	return NULL;
+}
+
+/* Fill in defaults. return 0 | MC_ENOTSUP | MC_EINVAL */
+static int normalise(struct mc_leg_cfg *cfg, const struct mc_codec **codec)
+{
+	*codec = find_codec(cfg);
+	if (!*codec)
+		return MC_ENOTSUP;
+	if (!cfg->srate)
+		cfg->srate = (*codec)->srate;
+	if (!mc_srate_ok(cfg->srate))
+		return MC_EINVAL;
+	if (cfg->payload_type == MC_PT_DYNAMIC)
+		cfg->payload_type = (*codec)->static_pt;
+	if (cfg->payload_type > 127 || cfg->event_payload_type > 127)
+		return MC_EINVAL;
+	if (!cfg->cn_payload_type && (*codec)->clock_rate == 8000)
+		cfg->cn_payload_type = CN_PT_8K;
+	cfg->ptime_ms = or_default(cfg->ptime_ms, MC_TICK_MS);
+	if (cfg->ptime_ms != 20 && cfg->ptime_ms != 40 && cfg->ptime_ms != 60)
+		return MC_EINVAL;
+	bool opus = !strcasecmp((*codec)->name, "opus");
+	if (opus && cfg->ptime_ms != MC_TICK_MS)
+		return MC_EINVAL; /* Opus frames do not concatenate, RFC 7587 §4.2 */
+	if (!cfg->payload_max) {
+		bool two_bytes = !strcasecmp((*codec)->name, "L16");
+		cfg->payload_max = (uint16_t)(opus ? 320
+						   : mc_frame_samples((*codec)->clock_rate) *
+							      (two_bytes ? 2 : 1));
+	}
+	cfg->jitter_min_ms = (uint16_t)or_default(cfg->jitter_min_ms, DEFAULT_JITTER_MIN_MS);
+	cfg->jitter_max_ms = (uint16_t)or_default(cfg->jitter_max_ms, DEFAULT_JITTER_MAX_MS);
+	cfg->jitter_slots = (uint16_t)or_default(cfg->jitter_slots, DEFAULT_JITTER_SLOTS);
+	cfg->speech_ms = or_default(cfg->speech_ms, DEFAULT_SPEECH_MS);
+	cfg->tap_ms = or_default(cfg->tap_ms, DEFAULT_TAP_MS);
+	cfg->tap_block_ms = or_default(cfg->tap_block_ms, DEFAULT_TAP_BLOCK_MS);
+	if (cfg->tap_ms > 60000 || cfg->tap_block_ms < MC_TICK_MS ||
+	    cfg->tap_block_ms > cfg->tap_ms || cfg->rtcp > MC_RTCP_PAIR)
+		return MC_EINVAL;
+	cfg->vad_onset_ms = (uint16_t)or_default(cfg->vad_onset_ms, DEFAULT_ONSET_MS);
+	cfg->vad_hangover_ms = (uint16_t)or_default(cfg->vad_hangover_ms, DEFAULT_HANGOVER_MS);
+	return MC_OK;
+}
+
+/* The leg's memory as a row of parts. With mem NULL only the size is counted. */
+struct arena {
+	uint8_t *mem;
+	size_t used;
+};
+
+static void *take(struct arena *arena, size_t n)
+{
+	void *part = arena->mem ? arena->mem + arena->used : NULL;
+	arena->used += mc_align(n);
+	return part;
+}
+
+static struct mc_rx_cfg rx_cfg(const struct mc_leg_cfg *cfg, const struct mc_codec *codec)
+{
+	return (struct mc_rx_cfg){
+		.codec = codec,
+		.srate = cfg->srate,
+		.slots = cfg->jitter_slots,
+		.slot_bytes = cfg->payload_max,
+		.min_ms = cfg->jitter_min_ms,
+		.max_ms = cfg->jitter_max_ms,
+		.seed = (uint32_t)(cfg->seed ^ cfg->seed >> 32) | 1u,
+	};
+}
+
+static struct mc_vad_cfg vad_cfg(const struct mc_leg_cfg *cfg)
+{
+	return (struct mc_vad_cfg){
+		.srate = cfg->srate,
+		.threshold_q15 = cfg->vad_threshold_q15,
+		/* A start is seen one frame after its onset_frames at the latest. */
+		.onset_frames = (uint16_t)((cfg->vad_onset_ms + MC_TICK_MS - 1) / MC_TICK_MS),
+		.hangover_ms = cfg->vad_hangover_ms,
+	};
+}
+
+static struct mc_tap_ring *make_tap(struct arena *arena, uint32_t elem, uint32_t cap)
+{
+	struct mc_tap_ring *tap = take(arena, sizeof(*tap));
+	void *mem = take(arena, (size_t)elem * cap);
+	if (tap)
+		mc_tap_init(tap, mem, elem, cap);
+	return tap;
+}
+
+static struct mc_ring *make_link(struct arena *arena)
+{
+	struct mc_ring *ring = take(arena, sizeof(*ring));
+	void *mem = take(arena, sizeof(struct mc_link_packet) * MC_LINK_SLOTS);
+	if (ring)
+		mc_ring_init(ring, mem, sizeof(struct mc_link_packet), MC_LINK_SLOTS);
+	return ring;
+}
+
+/* Lay out, and when there is memory also initialise, every part. One function, so that the size
+ * counted is the size used. */
+static int build(struct arena *arena, const struct mc_leg_cfg *cfg, const struct mc_codec *codec)
+{
+	struct mc_leg *leg = take(arena, sizeof(*leg));
+	struct mc_playout_cfg playout = {.srate = cfg->srate, .queue_ms = cfg->speech_ms};
+	struct mc_rx_cfg rx = rx_cfg(cfg, codec);
+	struct mc_vad_cfg vad = vad_cfg(cfg);
+	uint32_t tap_n = cfg->srate / 1000 * cfg->tap_ms;
+	size_t n;
+	void *mem;
+	int rc = MC_OK;
+
+	n = mc_rx_size(&rx);
+	mem = take(arena, n);
+	if (!n)
+		return MC_EINVAL;
+	if (leg)
+		rc = mc_rx_init(&leg->rx, mem, n, &rx);
+	if (rc < 0)
+		return rc;
+	n = mc_playout_size(&playout);
+	mem = take(arena, n);
+	if (leg)
+		rc = mc_playout_init(&leg->playout, mem, n, &playout);
+	if (rc < 0)
+		return rc;
+	n = codec->enc_size ? codec->enc_size(cfg->srate) : 0;
+	mem = take(arena, n);
+	if (leg) {
+		leg->enc = mem;
+		rc = codec->enc_init ? codec->enc_init(mem, cfg->srate) : MC_OK;
+	}
+	if (rc < 0)
+		return rc;
+	if (cfg->vad_threshold_q15 >= 0) {
+		n = mc_vad_size(&vad);
+		mem = take(arena, n);
+		if (leg)
+			rc = mc_vad_init(&leg->vad, mem, n, &vad);
+		if (rc < 0)
+			return rc;
+	}
+	if (cfg->detect_dtmf) {
+		n = mc_dtmf_size(cfg->srate);
+		mem = take(arena, n);
+		if (leg)
+			rc = mc_dtmf_init(&leg->dtmf, mem, n, cfg->srate);
+		if (rc < 0)
+			return rc;
+	}
+	if (cfg->detect_tones) {
+		struct mc_tone_cfg tone = {.srate = cfg->srate, .mask = cfg->detect_tones};
+		n = mc_tone_size(&tone);
+		mem = take(arena, n);
+		if (leg)
+			rc = mc_tone_init(&leg->tone, mem, n, &tone);
+		if (rc < 0)
+			return rc;
+	}
+	int16_t *rx_frame = take(arena, mc_frame_samples(cfg->srate) * sizeof(int16_t));
+	uint8_t *payload =
+		take(arena, cfg->ptime_ms > MC_TICK_MS
+				    ? (size_t)cfg->payload_max * cfg->ptime_ms / MC_TICK_MS
+				    : 0);
+	if (leg) {
+		leg->rx_frame = rx_frame;
+		leg->tx_payload = payload;
+	}
+	if (cfg->taps & MC_TAP_RX) {
+		struct mc_tap_ring *tap = make_tap(arena, sizeof(int16_t), tap_n);
+		if (leg)
+			leg->tap_rx = tap;
+	}
+	if (cfg->taps & MC_TAP_RECORD) {
+		struct mc_tap_ring *tap = make_tap(arena, 2 * sizeof(int16_t), tap_n);
+		if (leg)
+			leg->tap_record = tap;
+	}
+	if (cfg->taps & MC_TAP_NOTES) {
+		struct mc_tap_ring *tap =
+			make_tap(arena, sizeof(struct mc_note), cfg->tap_ms / MC_TICK_MS);
+		if (leg)
+			leg->tap_notes = tap;
+	}
+	if (cfg->fd < 0) {
+		struct mc_ring *in = make_link(arena), *out = make_link(arena);
+		if (leg) {
+			leg->link_in = in;
+			leg->link_out = out;
+		}
+	}
+	return MC_OK;
+}
+
+size_t mc_leg_size(const struct mc_leg_cfg *cfg)
+{
+	struct mc_leg_cfg full = *cfg;
+	const struct mc_codec *codec;
+	struct arena arena = {0};
+
+	if (normalise(&full, &codec) < 0 || build(&arena, &full, codec) < 0)
+		return 0;
+	return arena.used;
+}
+
+/* splitmix64: first sequence number, timestamp and SSRC from the seed, RFC 3550 §5.1. */
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9E3779B97F4A7C15u;
+	z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+	z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+	return z ^ z >> 31;
+}
+
+static bool set_port(struct mc_udp_addr *addr, int step)
+{
+	if (addr->sa.ss_family == AF_INET) {
+		struct sockaddr_in *in = (struct sockaddr_in *)&addr->sa;
+		in->sin_port = htons((uint16_t)(ntohs(in->sin_port) + step));
+		return true;
+	}
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr->sa;
+	in6->sin6_port = htons((uint16_t)(ntohs(in6->sin6_port) + step));
+	return true;
+}
+
+/* The remote side is known from now on: the kernel drops everybody else. */
+static int latch(struct mc_leg *leg, const struct mc_udp_addr *remote)
+{
+	leg->remote = leg->rtcp_remote = *remote;
+	leg->latched = true;
+	if (mc_udp_connect(leg->cfg.fd, remote) < 0)
+		return MC_EIO;
+	if (leg->cfg.rtcp == MC_RTCP_PAIR) {
+		set_port(&leg->rtcp_remote, 1);
+		return mc_udp_connect(leg->cfg.rtcp_fd, &leg->rtcp_remote);
+	}
+	return MC_OK;
+}
+
+int mc_leg_init(struct mc_leg **out, void *mem, size_t size, const struct mc_leg_cfg *cfg)
+{
+	struct mc_leg_cfg full = *cfg;
+	const struct mc_codec *codec;
+	struct arena arena = {.mem = mem};
+
+	int rc = normalise(&full, &codec);
+	if (rc < 0)
+		return rc;
+	if (size < mc_leg_size(cfg))
+		return MC_ENOMEM;
+	memset(mem, 0, size);
+	rc = build(&arena, &full, codec);
+	if (rc < 0)
+		return rc;
+
+	struct mc_leg *leg = mem;
+	leg->cfg = full;
+	leg->codec = codec;
+	leg->frame = mc_frame_samples(full.srate);
+	leg->frame_ts = codec->clock_rate / MC_TICKS_PER_S;
+	uint64_t random = full.seed;
+	leg->tx_seq = (uint16_t)next_random(&random);
+	leg->tx_ts = (uint32_t)next_random(&random);
+	leg->tx_ssrc = (uint32_t)next_random(&random);
+	leg->tap_due = full.tap_block_ms / MC_TICK_MS;
+	rc = mc_telev_rx_init(&leg->telev_rx, codec->clock_rate);
+	if (rc == MC_OK)
+		rc = mc_telev_tx_init(&leg->telev_tx, codec->clock_rate);
+	if (rc == MC_OK && full.fd >= 0 && full.remote) {
+		struct mc_udp_addr remote = {.len = full.remote_len};
+		if (full.remote_len > sizeof(remote.sa))
+			return MC_EINVAL;
+		memcpy(&remote.sa, full.remote, full.remote_len);
+		rc = latch(leg, &remote);
+	}
+	leg->cfg.remote = NULL; /* the caller's memory */
+	leg->cfg.codec = codec->name;
+	*out = leg;
+	return rc;
+}
+
+void mc_leg_deinit(struct mc_leg *leg)
+{
+	mc_udp_close(leg->cfg.fd);
+	if (leg->cfg.rtcp == MC_RTCP_PAIR)
+		mc_udp_close(leg->cfg.rtcp_fd);
+}
+
+/* ------------------------------------------------------------------- events */
+
+static uint64_t clock_now(const struct mc_leg *leg)
+{
+	return leg->ticks * leg->frame; /* first sample of this tick's frame */
+}
+
+static void emit(const struct mc_leg_env *env, uint32_t kind, uint64_t at, uint32_t a, uint32_t b)
+{
+	env->sink.emit(env->sink.ctx, &(struct mc_event){.kind = kind, .at = at, .a = a, .b = b});
+}
+
+static void emit_digit(struct mc_leg *leg, const struct mc_leg_env *env, char digit,
+		       uint32_t duration_ms, enum mc_digit_source source)
+{
+	struct mc_event event = {
+		.kind = MC_EV_DIGIT,
+		.at = clock_now(leg),
+		.a = (uint32_t)(unsigned char)digit,
+		.b = duration_ms,
+		.position = source,
+	};
+	leg->stats.digits++;
+	env->sink.emit(env->sink.ctx, &event);
+}
+
+/* ------------------------------------------------------------------ receive */
+
+static void take_telev(struct mc_leg *leg, const struct mc_leg_env *env,
+		       const struct mc_telev_event *events, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (events[i].kind == MC_TELEV_ENDED)
+			emit_digit(leg, env, events[i].digit, events[i].duration_ms,
+				   MC_DIGIT_EVENT);
+}
+
+static void take_rtcp(struct mc_leg *leg, const struct mc_leg_env *env, const uint8_t *data,
+		      size_t n)
+{
+	struct mc_rtcp msg;
+
+	if (mc_rtcp_parse(&msg, data, n) < 0) {
+		leg->stats.rtcp_malformed++;
+		return;
+	}
+	leg->stats.rtcp_packets++;
+	mc_rtcp_seen(&leg->rtcp_peer, &msg, env->now_us);
+	for (uint32_t i = 0; i < msg.block_count; i++) {
+		uint32_t rtt_us;
+		if (msg.blocks[i].ssrc != leg->tx_ssrc)
+			continue;
+		leg->stats.far_lost_permille = msg.blocks[i].fraction_lost * 1000u / 256u;
+		leg->stats.far_jitter_us =
+			(uint64_t)msg.blocks[i].jitter_ts * 1000000u / leg->codec->clock_rate;
+		if (mc_rtcp_rtt(&rtt_us, &msg.blocks[i], mc_rtcp_ntp(env->unix_us)) == MC_OK)
+			leg->stats.rtt_us = rtt_us;
+	}
+}
+
+static void take_rtp(struct mc_leg *leg, const struct mc_leg_env *env, const uint8_t *data,
+		     size_t n)
+{
+	struct mc_telev_event events[MC_TELEV_OUT_MAX];
+	struct mc_rtp rtp;
+
+	if (mc_rtp_parse(&rtp, data, n) < 0) {
+		leg->stats.rx_malformed++;
+		return;
+	}
+	bool audio = rtp.pt == leg->cfg.payload_type;
+	bool event = leg->cfg.event_payload_type && rtp.pt == leg->cfg.event_payload_type;
+	bool noise = leg->cfg.cn_payload_type && rtp.pt == leg->cfg.cn_payload_type;
+	if (!audio && !event && !noise) {
+		leg->stats.rx_wrong_pt++;
+		return;
+	}
+	int rc = mc_rtp_source_update(&leg->source, &rtp, env->now_us, leg->codec->clock_rate);
+	if (rc < 0) {
+		leg->stats.rx_stranger++;
+		return;
+	}
+	if (rc == MC_RTP_RESTART) {
+		mc_rx_restart(leg->rx);
+		mc_telev_rx_reset(&leg->telev_rx);
+		leg->stats.rx_restarts++;
+	}
+	leg->stats.rx_packets++;
+	leg->stats.rx_bytes += rtp.payload_len;
+	leg->note.packets++;
+	leg->last_packet_us = env->now_us;
+	leg->received_any = true;
+	if (event) {
+		/* Events replace audio: their sequence numbers are not losses. */
+		leg->event_packets++;
+		int got = mc_telev_rx_feed(&leg->telev_rx, events, rtp.payload, rtp.payload_len,
+					   rtp.ts, rtp.marker, env->now_us);
+		leg->stats.rx_malformed += got < 0;
+		take_telev(leg, env, events, got);
+		return;
+	}
+	rc = mc_rx_put(leg->rx, rtp.payload, rtp.payload_len, audio ? MC_JBUF_AUDIO : MC_JBUF_CN,
+		       (uint16_t)(rtp.seq - leg->event_packets), rtp.ts, env->now_us);
+	if (rc == MC_ELATE)
+		leg->note.late++;
+	leg->stats.rx_malformed += rc == MC_EBADMSG;
+}
+
+static void take_datagram(struct mc_leg *leg, const struct mc_leg_env *env, const uint8_t *data,
+			  size_t n)
+{
+	if (leg->cfg.rtcp == MC_RTCP_MUX && mc_rtp_is_rtcp(data, n))
+		take_rtcp(leg, env, data, n);
+	else
+		take_rtp(leg, env, data, n);
+}
+
+static bool from_remote(struct mc_leg *leg, const struct mc_udp_packet *packet)
+{
+	struct mc_rtp rtp;
+
+	if (leg->latched) /* datagrams that came before the socket was connected */
+		return !packet->from.len || mc_udp_same(&packet->from, &leg->remote);
+	if (mc_rtp_parse(&rtp, packet->data, packet->n) < 0 || rtp.pt != leg->cfg.payload_type)
+		return false;
+	return latch(leg, &packet->from) == MC_OK;
+}
+
+static void receive_udp(struct mc_leg *leg, const struct mc_leg_env *env)
+{
+	struct mc_udp_batch *batch = &env->scratch->batch;
+
+	for (int round = 0; round < RECEIVE_ROUNDS; round++) {
+		size_t got = mc_udp_receive(leg->cfg.fd, batch, !leg->latched);
+		for (size_t i = 0; i < got; i++) {
+			const struct mc_udp_packet *packet = &batch->packets[i];
+			if (packet->truncated)
+				leg->stats.rx_malformed++;
+			else if (!from_remote(leg, packet))
+				leg->stats.rx_stranger++;
+			else
+				take_datagram(leg, env, packet->data, packet->n);
+		}
+		if (got < MC_UDP_BATCH)
+			break;
+	}
+	if (leg->cfg.rtcp == MC_RTCP_PAIR && leg->latched && leg->ticks % 16 == 0) {
+		size_t got = mc_udp_receive(leg->cfg.rtcp_fd, batch, false);
+		for (size_t i = 0; i < got; i++)
+			take_rtcp(leg, env, batch->packets[i].data, batch->packets[i].n);
+	}
+}
+
+static void receive_link(struct mc_leg *leg, const struct mc_leg_env *env)
+{
+	struct mc_link_packet packet;
+
+	for (int i = 0; i < MC_LINK_SLOTS && mc_ring_read(leg->link_in, &packet, 1); i++)
+		take_datagram(leg, env, packet.data, packet.n);
+}
+
+static void watch_media(struct mc_leg *leg, const struct mc_leg_env *env)
+{
+	if (!leg->ticks)
+		leg->last_packet_us = env->now_us;
+	uint64_t silent_us = env->now_us - leg->last_packet_us;
+	if (!leg->cfg.media_lost_ms)
+		return;
+	bool lost = silent_us >= (uint64_t)leg->cfg.media_lost_ms * 1000;
+	if (lost && !leg->media_lost)
+		emit(env, MC_EV_MEDIA_LOST, clock_now(leg), (uint32_t)(silent_us / 1000), 0);
+	else if (!lost && leg->media_lost)
+		emit(env, MC_EV_MEDIA_RESUMED, clock_now(leg), 0, 0);
+	leg->media_lost = lost;
+}
+
+static void detect_speech(struct mc_leg *leg, const struct mc_leg_env *env)
+{
+	struct mc_vad_edge edge;
+	uint64_t end = clock_now(leg) + leg->frame;
+	int probability = mc_vad_frame(leg->vad, leg->rx_frame);
+	enum mc_vad_kind kind = mc_vad_speech(leg->vad, probability, &edge);
+
+	if (kind != MC_VAD_NONE) {
+		uint64_t at = end > edge.back_samples ? end - edge.back_samples : 0;
+		bool start = kind == MC_VAD_START;
+		if (start) {
+			leg->speech_ms = (uint32_t)((end - at) * 1000 / leg->cfg.srate);
+			leg->stats.speech_starts++;
+		} else {
+			leg->silence_ms = (uint32_t)((end - at) * 1000 / leg->cfg.srate);
+		}
+		emit(env, start ? MC_EV_SPEECH_STARTED : MC_EV_SPEECH_ENDED, at, 0, 0);
+	} else if (mc_vad_active(leg->vad)) {
+		leg->speech_ms += MC_TICK_MS;
+	} else {
+		leg->silence_ms += MC_TICK_MS;
+	}
+	if (mc_vad_active(leg->vad)) {
+		leg->silence_ms = 0;
+		leg->note.flags |= MC_NOTE_RX_SPEECH;
+	} else {
+		leg->speech_ms = 0;
+	}
+}
+
+static void detect_tones(struct mc_leg *leg, const struct mc_leg_env *env)
+{
+	struct mc_dtmf_event digits[MC_DTMF_EVENTS];
+	struct mc_tone_event tones[MC_TONE_EVENTS];
+	int n = leg->dtmf ? mc_dtmf_frame(leg->dtmf, leg->rx_frame, digits, MC_DTMF_EVENTS) : 0;
+
+	for (int i = 0; i < n; i++)
+		if (!digits[i].start)
+			emit_digit(leg, env, digits[i].digit, digits[i].duration_ms,
+				   MC_DIGIT_IN_BAND);
+	n = leg->tone ? mc_tone_frame(leg->tone, leg->rx_frame, tones, MC_TONE_EVENTS) : 0;
+	for (int i = 0; i < n; i++)
+		emit(env, MC_EV_TONE, clock_now(leg) + leg->frame - tones[i].back_samples,
+		     (uint32_t)tones[i].kind, tones[i].length_ms);
+}
+
+/* ------------------------------------------------------------------- policy */
+
+static bool protected_now(const struct mc_leg *leg)
+{
+	uint64_t played_ms = mc_playout_position(leg->playout) * 1000 / leg->cfg.srate;
+	return played_ms < leg->policy.protect_ms ||
+	       mc_playout_last_mark(leg->playout) < leg->policy.protect_mark;
+}
+
+static void undo_barge_in(struct mc_leg *leg)
+{
+	if (leg->barge_action == MC_BARGE_PAUSE)
+		mc_playout_resume(leg->playout, leg->policy.resume_from_mark);
+	else
+		mc_playout_duck(leg->playout, 0);
+	leg->barge = BARGE_IDLE;
+}
+
+static void cut_barge_in(struct mc_leg *leg)
+{
+	mc_playout_duck(leg->playout, 0);
+	mc_playout_cut(leg->playout, mc_playout_generation(leg->playout), MC_CUT_BARGE_IN);
+	leg->barge = BARGE_IDLE;
+}
+
+static void run_policy(struct mc_leg *leg)
+{
+	const struct mc_barge_in *policy = &leg->policy;
+	bool active = mc_playout_active(leg->playout);
+	bool paused = mc_playout_paused(leg->playout);
+
+	if (leg->barge == BARGE_ACTED) {
+		bool gone = leg->barge_action == MC_BARGE_PAUSE ? !paused : !active;
+		if (gone) { /* resumed or cut by command, or played to its end */
+			mc_playout_duck(leg->playout, 0);
+			leg->barge = BARGE_IDLE;
+		} else if (policy->commit_ms && leg->speech_ms >= policy->commit_ms) {
+			cut_barge_in(leg);
+		} else if (policy->resume_ms && leg->silence_ms >= policy->resume_ms) {
+			undo_barge_in(leg);
+		}
+		return;
+	}
+	if (policy->action == MC_BARGE_OFF || !active || !leg->speech_ms ||
+	    leg->speech_ms < policy->onset_ms || protected_now(leg))
+		return;
+	if (policy->action == MC_BARGE_CUT) {
+		cut_barge_in(leg);
+		return;
+	}
+	leg->barge = BARGE_ACTED;
+	leg->barge_action = policy->action;
+	if (policy->action == MC_BARGE_PAUSE)
+		mc_playout_pause(leg->playout);
+	else
+		mc_playout_duck(leg->playout,
+				(uint8_t)or_default(policy->duck_db, DEFAULT_DUCK_DB));
+}
+
+void mc_leg_set_barge_in(struct mc_leg *leg, const struct mc_barge_in *policy)
+{
+	leg->policy = *policy;
+}
+
+void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
+{
+	struct mc_telev_event closed;
+	struct mc_rx_info info;
+
+	leg->note = (struct mc_note){.tick = (uint32_t)leg->ticks};
+	if (leg->link_in)
+		receive_link(leg, env);
+	else
+		receive_udp(leg, env);
+	watch_media(leg, env);
+	take_telev(leg, env, &closed, mc_telev_rx_poll(&leg->telev_rx, &closed, env->now_us));
+
+	mc_rx_pull(leg->rx, leg->rx_frame, env->now_us, &info);
+	leg->note.concealed_ms = (uint8_t)(info.concealed_samples * 1000u / leg->cfg.srate);
+	leg->note.delay_ms = info.delay_ms;
+	leg->note.target_ms = info.target_ms;
+	if (info.flags & MC_RX_CONCEALED)
+		leg->note.flags |= MC_NOTE_CONCEALED;
+	if (info.flags & MC_RX_NOISE)
+		leg->note.flags |= MC_NOTE_COMFORT;
+	if (info.flags & MC_RX_BEFORE)
+		leg->note.flags |= MC_NOTE_WAITING;
+
+	if (leg->received_any) {
+		detect_tones(leg, env);
+		if (leg->vad)
+			detect_speech(leg, env);
+		run_policy(leg);
+	}
+	if (leg->tap_rx)
+		leg->stats.tap_dropped_samples +=
+			mc_tap_write(leg->tap_rx, leg->rx_frame, leg->frame);
+}
+
+/* ----------------------------------------------------------------- transmit */
+
+static void send_datagram(struct mc_leg *leg, const uint8_t *data, size_t n)
+{
+	if (leg->link_out) {
+		struct mc_link_packet packet = {.n = (uint16_t)n};
+		memcpy(packet.data, data, n);
+		leg->stats.tx_link_dropped += !mc_ring_write(leg->link_out, &packet, 1);
+		return;
+	}
+	if (leg->latched && mc_udp_send(leg->cfg.fd, data, n, NULL) < 0)
+		leg->stats.tx_errors++;
+}
+
+/* payload lies at packet + MC_RTP_HEADER, or anywhere else. */
+static void send_rtp(struct mc_leg *leg, struct mc_leg_scratch *scratch, uint8_t pt, bool marker,
+		     uint32_t ts, const uint8_t *payload, size_t n)
+{
+	struct mc_rtp rtp = {
+		.pt = pt,
+		.marker = marker,
+		.seq = leg->tx_seq++,
+		.ts = ts,
+		.ssrc = leg->tx_ssrc,
+		.payload = payload,
+		.payload_len = n,
+	};
+	int size = mc_rtp_build(scratch->packet, sizeof(scratch->packet), &rtp);
+	if (size < 0) {
+		leg->stats.tx_errors++;
+		return;
+	}
+	leg->stats.tx_packets++;
+	leg->stats.tx_bytes += n;
+	send_datagram(leg, scratch->packet, (size_t)size);
+}
+
+static void send_audio(struct mc_leg *leg, struct mc_leg_scratch *scratch, const int16_t *pcm)
+{
+	bool single = leg->cfg.ptime_ms == MC_TICK_MS;
+	uint8_t *payload =
+		single ? scratch->packet + MC_RTP_HEADER : leg->tx_payload + leg->tx_payload_n;
+	size_t cap = single ? sizeof(scratch->packet) - MC_RTP_HEADER : leg->cfg.payload_max;
+
+	if (!leg->tx_frames)
+		leg->tx_ts_first = leg->tx_ts;
+	int n = leg->codec->encode(leg->enc, payload, cap, pcm, leg->frame);
+	if (n < 0) {
+		leg->stats.tx_errors++;
+		return;
+	}
+	leg->tx_payload_n += (size_t)n;
+	if (++leg->tx_frames * MC_TICK_MS < leg->cfg.ptime_ms)
+		return;
+	send_rtp(leg, scratch, leg->cfg.payload_type, leg->tx_marker, leg->tx_ts_first,
+		 single ? payload : leg->tx_payload, leg->tx_payload_n);
+	leg->tx_marker = false;
+	leg->tx_frames = 0;
+	leg->tx_payload_n = 0;
+}
+
+/* The leg has no event payload type: the tick's part of the digit as sound, in place of pcm. The
+ * timing is that of telephone-events; repeated end packets are silent. */
+static void sound_digit(struct mc_leg *leg, const struct mc_telev_packet *packet, int16_t *pcm)
+{
+	char digit = mc_telev_digit(packet->payload[0]);
+	size_t total = (size_t)leg->telev_tx.total * leg->cfg.srate / leg->codec->clock_rate;
+
+	if (packet->marker)
+		leg->inband_done = 0;
+	if (mc_dtmf_gen(pcm, leg->frame, leg->cfg.srate, digit, leg->inband_done, total,
+			INBAND_LOW_DBOV, INBAND_HIGH_DBOV) < 0)
+		leg->stats.tx_errors++;
+	leg->inband_done += leg->frame;
+}
+
+/* return true when this tick's audio must not be sent. */
+static bool send_digits(struct mc_leg *leg, struct mc_leg_scratch *scratch, int16_t *pcm)
+{
+	struct mc_telev_packet packet;
+
+	mc_telev_tx_tick(&leg->telev_tx, &packet, leg->tx_ts);
+	if (!leg->cfg.event_payload_type) {
+		if (packet.send)
+			sound_digit(leg, &packet, pcm);
+		return false;
+	}
+	if (packet.send)
+		send_rtp(leg, scratch, leg->cfg.event_payload_type, packet.marker, packet.ts,
+			 packet.payload, sizeof(packet.payload));
+	if (packet.suppress_audio) { /* what was collected for a longer packet is dropped */
+		leg->tx_frames = 0;
+		leg->tx_payload_n = 0;
+		leg->tx_marker = true; /* audio begins anew, RFC 3551 §4.1 */
+	}
+	return packet.suppress_audio;
+}
+
+void mc_leg_queue_digit(struct mc_leg *leg, char digit, uint16_t tone_ms, uint16_t gap_ms)
+{
+	leg->stats.tx_errors += mc_telev_tx_put(&leg->telev_tx, digit, tone_ms, gap_ms) < 0;
+}
+
+static void estimate_mos(struct mc_leg *leg)
+{
+	float frames = (float)leg->stats.ticks;
+	float loss = frames > 0 ? 100.0f * (float)leg->stats.rx_concealed_samples /
+					  (frames * (float)leg->frame)
+				: 0;
+	float delay_ms =
+		(float)leg->stats.rtt_us / 2000.0f + (float)leg->note.delay_ms + MC_TICK_MS;
+	float r = mc_emodel_r(delay_ms, loss, 1.0f, MC_EMODEL_G711_PLC);
+	leg->stats.mos_x100 = (uint64_t)(mc_emodel_mos(r) * 100.0f + 0.5f);
+}
+
+static void send_rtcp(struct mc_leg *leg, const struct mc_leg_env *env, bool bye)
+{
+	struct mc_rtcp msg = {
+		.ssrc = leg->tx_ssrc,
+		.has_report = true,
+		.has_sender = leg->stats.tx_packets > 0,
+		.bye = bye,
+		.ntp = mc_rtcp_ntp(env->unix_us),
+		.rtp_ts = leg->tx_ts,
+		.packets = (uint32_t)leg->stats.tx_packets,
+		.bytes = (uint32_t)leg->stats.tx_bytes,
+		.cname_len = 9,
+		.cname = "mediacore",
+	};
+
+	if (leg->cfg.rtcp == MC_RTCP_NONE || (!leg->latched && !leg->link_out))
+		return;
+	if (leg->source.active) {
+		msg.block_count = 1;
+		mc_rtcp_block_fill(&msg.blocks[0], &leg->source, &leg->rtcp_peer, env->now_us);
+	}
+	int n = mc_rtcp_build(env->scratch->packet, sizeof(env->scratch->packet), &msg);
+	if (n < 0)
+		return;
+	if (leg->cfg.rtcp == MC_RTCP_PAIR && !leg->link_out)
+		leg->stats.tx_errors +=
+			mc_udp_send(leg->cfg.rtcp_fd, env->scratch->packet, (size_t)n, NULL) < 0;
+	else
+		send_datagram(leg, env->scratch->packet, (size_t)n);
+}
+
+void mc_leg_bye(struct mc_leg *leg, const struct mc_leg_env *env)
+{
+	send_rtcp(leg, env, true);
+}
+
+bool mc_leg_exhausted(const struct mc_leg *leg)
+{
+	return leg->cfg.budget_ticks && leg->ticks + 1 >= leg->cfg.budget_ticks;
+}
+
+/* --------------------------------------------------------- taps and counters */
+
+static void publish(struct mc_leg *leg)
+{
+	struct mc_leg_stats *stats = &leg->stats;
+	const struct mc_playout_stats *played = mc_playout_stats(leg->playout);
+	struct mc_rx_stats rx;
+	uint64_t words[STATS];
+
+	mc_rx_stats(leg->rx, &rx);
+	stats->ticks = leg->ticks;
+	stats->rx_late = rx.jbuf.late;
+	stats->rx_duplicate = rx.jbuf.duplicate;
+	stats->rx_overflow = rx.jbuf.overflow;
+	stats->rx_lost = rx.jbuf.lost;
+	stats->rx_concealed_samples = rx.concealed_samples;
+	stats->rx_accelerated_samples = rx.accelerated_samples;
+	stats->rx_expanded_samples = rx.expanded_samples;
+	stats->rx_comfort_samples = rx.noise_samples;
+	stats->jitter_us =
+		(uint64_t)mc_rtp_source_jitter_ts(&leg->source) * 1000000u / leg->codec->clock_rate;
+	stats->delay_ms = leg->note.delay_ms;
+	stats->target_ms = leg->note.target_ms;
+	stats->queued_samples = mc_playout_written(leg->playout);
+	stats->played_samples = played->played;
+	stats->wire_samples = played->wire;
+	stats->flushed_samples = played->flushed;
+	stats->stale_utterances = played->stale_utterances;
+	stats->stale_samples = played->stale_samples;
+	stats->underruns = played->underruns;
+	stats->cuts = played->cuts;
+	stats->pauses = played->pauses;
+	stats->resumes = played->resumes;
+	stats->generation = mc_playout_generation(leg->playout);
+
+	memcpy(words, stats, sizeof(words));
+	uint64_t seq = atomic_load_explicit(&leg->published_seq, memory_order_relaxed);
+	atomic_store_explicit(&leg->published_seq, seq + 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	for (size_t i = 0; i < STATS; i++)
+		atomic_store_explicit(&leg->published[i], words[i], memory_order_relaxed);
+	atomic_store_explicit(&leg->published_seq, seq + 2, memory_order_release);
+}
+
+void mc_leg_read_stats(const struct mc_leg *leg, struct mc_leg_stats *out)
+{
+	uint64_t words[STATS], before, after;
+
+	do { /* the writer needs well under a microsecond in every 20 ms */
+		before = atomic_load_explicit(&leg->published_seq, memory_order_acquire);
+		for (size_t i = 0; i < STATS; i++)
+			words[i] = atomic_load_explicit(&leg->published[i], memory_order_relaxed);
+		atomic_thread_fence(memory_order_acquire);
+		after = atomic_load_explicit(&leg->published_seq, memory_order_relaxed);
+	} while (before != after || before & 1);
+	memcpy(out, words, sizeof(words));
+}
+
+static int8_t level_dbov(const int16_t *pcm, size_t n)
+{
+	struct mc_level level;
+	mc_level_measure(&level, pcm, n);
+	return (int8_t)level.rms_dbov;
+}
+
+static void write_taps(struct mc_leg *leg, const struct mc_leg_env *env, const int16_t *sent)
+{
+	if (leg->tap_record) {
+		int16_t *stereo = env->scratch->stereo;
+		for (size_t i = 0; i < leg->frame; i++) {
+			stereo[2 * i] = leg->rx_frame[i];
+			stereo[2 * i + 1] = sent[i];
+		}
+		leg->stats.tap_dropped_samples += mc_tap_write(leg->tap_record, stereo, leg->frame);
+	}
+	if (leg->tap_notes) {
+		leg->note.rx_dbov = level_dbov(leg->rx_frame, leg->frame);
+		leg->note.tx_dbov = level_dbov(sent, leg->frame);
+		mc_tap_write(leg->tap_notes, &leg->note, 1);
+	}
+	if (leg->cfg.taps && leg->ticks + 1 >= leg->tap_due) {
+		leg->tap_due += leg->cfg.tap_block_ms / MC_TICK_MS;
+		emit(env, MC_EV_TAP_READY, clock_now(leg) + leg->frame, leg->cfg.taps, 0);
+	}
+}
+
+void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env *env)
+{
+	int16_t *pcm = env->scratch->pcm;
+	const struct mc_playout_stats *played = mc_playout_stats(leg->playout);
+	uint64_t cuts = played->cuts, underruns = played->underruns;
+
+	if (mc_playout_pull(leg->playout, pcm, leg->frame, clock_now(leg), &env->sink))
+		leg->note.flags |= MC_NOTE_TX_SPEECH;
+	if (played->cuts != cuts)
+		leg->note.flags |= MC_NOTE_CUT;
+	if (played->underruns != underruns)
+		leg->note.flags |= MC_NOTE_UNDERRUN;
+	if (mc_playout_paused(leg->playout))
+		leg->note.flags |= MC_NOTE_PAUSED;
+	if (heard)
+		for (size_t i = 0; i < leg->frame; i++)
+			pcm[i] = mc_sat16(pcm[i] + heard[i]);
+
+	if (!leg->tx_started)
+		leg->tx_started = leg->tx_marker = true;
+	if (leg->link_out || leg->latched) {
+		if (!send_digits(leg, env->scratch, pcm))
+			send_audio(leg, env->scratch, pcm);
+		if (env->now_us >= leg->rtcp_due_us) {
+			if (leg->rtcp_due_us)
+				send_rtcp(leg, env, false);
+			leg->rtcp_due_us = env->now_us + RTCP_INTERVAL_US;
+			estimate_mos(leg);
+		}
+	}
+	leg->tx_ts += leg->frame_ts;
+	write_taps(leg, env, pcm);
+	publish(leg);
+	leg->ticks++;
+}
+
+/* ---------------------------------------------------------------- accessors */
+
+struct mc_playout *mc_leg_playout(struct mc_leg *leg)
+{
+	return leg->playout;
+}
+
+uint32_t mc_leg_srate(const struct mc_leg *leg)
+{
+	return leg->cfg.srate;
+}
+
+const int16_t *mc_leg_rx_frame(const struct mc_leg *leg)
+{
+	return leg->rx_frame;
+}
+
+struct mc_tap_ring *mc_leg_tap_ring(struct mc_leg *leg, enum mc_tap tap)
+{
+	return tap == MC_TAP_RX       ? leg->tap_rx
+	       : tap == MC_TAP_RECORD ? leg->tap_record
+				      : leg->tap_notes;
+}
+
+struct mc_ring *mc_leg_link_in(struct mc_leg *leg)
+{
+	return leg->link_in;
+}
+
+struct mc_ring *mc_leg_link_out(struct mc_leg *leg)
+{
+	return leg->link_out;
+}
