@@ -1,0 +1,31 @@
+"""The audio core: `Engine`, `Leg`, `Bridge`, and offline codec, resampler and speech detector."""
+
+from mediacore._core._core import (
+    VERSION,
+    Bridge,
+    Codec,
+    Engine,
+    Leg,
+    Resampler,
+    Vad,
+    live_objects,
+    now_us,
+    opus_version,
+    udp_open,
+)
+from mediacore._core.libopus import opus_load
+
+__all__ = [
+    "VERSION",
+    "Bridge",
+    "Codec",
+    "Engine",
+    "Leg",
+    "Resampler",
+    "Vad",
+    "live_objects",
+    "now_us",
+    "opus_load",
+    "opus_version",
+    "udp_open",
+]

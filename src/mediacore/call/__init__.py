@@ -1,0 +1,106 @@
+"""The call as pure functions of (state, event, now).
+
+`step` takes one event and gives the new state and the actions that the session must carry out,
+all of them, before the next event; `next_deadline` says when to send `Wake`. Nothing here does
+I/O, reads a clock or knows of tasks.
+"""
+
+from mediacore.call.actions import (
+    Action,
+    ArmBargeIn,
+    AskTurnDetector,
+    CallTool,
+    CancelReply,
+    CutPlayout,
+    Hangup,
+    LogDecision,
+    PausePlayout,
+    ResumePlayout,
+    Speak,
+    StartReply,
+    TurnCompleted,
+)
+from mediacore.call.context import Context, ContextEntry, Role, ToolRequest
+from mediacore.call.inputs import (
+    CallerGone,
+    CallStarted,
+    Event,
+    FarDelayMeasured,
+    GenerationSeen,
+    HangupRequested,
+    ReplyEnded,
+    ReplyFailed,
+    ReplyHangup,
+    ReplyText,
+    ReplyToolCall,
+    SpeechFailed,
+    SpeechReady,
+    SpeechSynthesised,
+    SpeechWords,
+    SttFailed,
+    ToolFinished,
+    TranscriptFinal,
+    TranscriptPartial,
+    TurnProbability,
+    Wake,
+)
+from mediacore.call.settings import BargeProfiles, CallSettings, Lines, TurnSettings
+from mediacore.call.state import CallState, Phase, can_end, initial_state
+from mediacore.call.step import step
+from mediacore.call.table import TRANSITIONS, render_table
+from mediacore.call.timers import next_deadline
+from mediacore.call.transcript import turns_so_far
+
+__all__ = [
+    "TRANSITIONS",
+    "Action",
+    "ArmBargeIn",
+    "AskTurnDetector",
+    "BargeProfiles",
+    "CallSettings",
+    "CallStarted",
+    "CallState",
+    "CallTool",
+    "CallerGone",
+    "CancelReply",
+    "Context",
+    "ContextEntry",
+    "CutPlayout",
+    "Event",
+    "FarDelayMeasured",
+    "GenerationSeen",
+    "Hangup",
+    "HangupRequested",
+    "Lines",
+    "LogDecision",
+    "PausePlayout",
+    "Phase",
+    "ReplyEnded",
+    "ReplyFailed",
+    "ReplyHangup",
+    "ReplyText",
+    "ReplyToolCall",
+    "ResumePlayout",
+    "Role",
+    "Speak",
+    "SpeechFailed",
+    "SpeechReady",
+    "SpeechSynthesised",
+    "SpeechWords",
+    "StartReply",
+    "SttFailed",
+    "ToolFinished",
+    "ToolRequest",
+    "TranscriptFinal",
+    "TranscriptPartial",
+    "TurnCompleted",
+    "TurnProbability",
+    "TurnSettings",
+    "Wake",
+    "can_end",
+    "initial_state",
+    "next_deadline",
+    "render_table",
+    "step",
+    "turns_so_far",
+]

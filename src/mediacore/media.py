@@ -1,0 +1,253 @@
+"""Settings, snapshots and notes of the audio core as plain frozen data.
+
+The binding turns these into the structs of the C API and back. Nothing here needs the binding, so
+that decisions can be made, tested and stored without it.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from typing import Final, NamedTuple
+
+
+class BargeAction(IntEnum):
+    """What the core does with the agent's speech when the caller begins to speak."""
+
+    OFF = 0
+    DUCK = 1
+    PAUSE = 2
+    CUT = 3
+
+
+class RtcpMode(IntEnum):
+    """Where RTCP travels."""
+
+    NONE = 0
+    MUX = 1  # on the RTP socket, RFC 5761
+    PAIR = 2  # on the next port
+
+
+class Tap(IntFlag):
+    """Copies of a leg's media that can be read."""
+
+    NONE = 0
+    RX = 1  # the caller, int16 mono
+    RECORD = 2  # int16 stereo: left the caller, right what was sent, on one clock
+    NOTES = 4  # one `Note` per tick
+
+
+class NoteFlag(IntFlag):
+    """What happened in one frame."""
+
+    RX_SPEECH = 1
+    TX_SPEECH = 2
+    CONCEALED = 4
+    COMFORT = 8
+    CUT = 16
+    PAUSED = 32
+    UNDERRUN = 64
+    WAITING = 128  # nothing was received yet
+
+
+@dataclass(frozen=True, slots=True)
+class BargeIn:
+    """Policy that the core applies by itself, inside the frame. Armed until replaced.
+
+    action: at speech start. duck_db: how far DUCK lowers the level, 0 = 12 dB.
+    resume_from_mark: an undone pause goes on at the last mark instead of the exact sample.
+    onset_ms: speech that must have been seen, 0 = the speech detector's own onset.
+    commit_ms: a duck or pause becomes a cut after so much speech, 0 = only by command.
+    resume_ms: silence that undoes an uncommitted duck or pause, 0 = only by command.
+    protect_ms: no action in the first milliseconds of an utterance.
+    protect_mark: no action before this mark was reached, 0 = none.
+    """
+
+    action: BargeAction = BargeAction.OFF
+    duck_db: int = 0
+    resume_from_mark: bool = False
+    onset_ms: int = 0
+    commit_ms: int = 0
+    resume_ms: int = 0
+    protect_ms: int = 0
+    protect_mark: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LegConfig:
+    """How a leg is set up. 0 means the core's default, which is given in brackets.
+
+    codec: "PCMU", "PCMA", "G722", "L16" or "opus". srate_hz: rate of the leg [the codec's own].
+    payload_type: RTP payload type, None = the codec's static one. event_payload_type: RFC 4733,
+    0 = none. cn_payload_type: comfort noise [13 at 8 kHz, else none]. ptime_ms: audio in a sent
+    packet, 20, 40 or 60. seed: first sequence number, timestamp, SSRC and noise.
+
+    fd: UDP socket that the leg owns from then on, -1 = memory link (push_packet, pull_packet).
+    rtcp_fd: second socket, RtcpMode.PAIR only. remote: numeric (host, port), None = the first
+    source of valid RTP. rtcp: where reports travel.
+
+    jitter_min_ms, jitter_max_ms: bounds of the buffer's delay [20, 400]. payload_max: bytes of a
+    received payload [by codec]. jitter_slots: packets in the buffer [64]. speech_ms: agent audio
+    kept in the core, 300 ms of it already played [1600]. tap_ms: tap audio kept for a late reader [1000]. taps: what
+    can be read. tap_block_ms: TapReady each so many milliseconds [100]. media_lost_ms: MediaLost
+    after so long without a packet, 0 = never. budget_ticks: 20 ms ticks after which the leg
+    closes itself, 0 = no limit.
+
+    vad_threshold_q15: probability that counts as speech, 32767 = certain [16384]; None = no speech
+    detection. vad_onset_ms: speech before SpeechStarted [60]. vad_hangover_ms: silence before
+    SpeechEnded [200]. detect_dtmf: in-band digits. detect_tones: mask for the tone detector,
+    0 = off.
+    """
+
+    codec: str = "PCMU"
+    srate_hz: int = 0
+    payload_type: int | None = None
+    event_payload_type: int = 0
+    cn_payload_type: int = 0
+    ptime_ms: int = 20
+    seed: int = 0
+    fd: int = -1
+    rtcp_fd: int = -1
+    remote: tuple[str, int] | None = None
+    rtcp: RtcpMode = RtcpMode.NONE
+    jitter_min_ms: int = 0
+    jitter_max_ms: int = 0
+    payload_max: int = 0
+    jitter_slots: int = 0
+    speech_ms: int = 0
+    tap_ms: int = 0
+    taps: Tap = Tap.NONE
+    tap_block_ms: int = 0
+    media_lost_ms: int = 0
+    budget_ticks: int = 0
+    vad_threshold_q15: int | None = 0
+    vad_onset_ms: int = 0
+    vad_hangover_ms: int = 0
+    detect_dtmf: bool = False
+    detect_tones: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """Counters of an engine since it was made; `legs_open` and `bridges_open` are as of now."""
+
+    ticks: int
+    commands: int
+    commands_stale: int
+    events: int
+    events_dropped: int
+    legs_open: int
+    bridges_open: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacerStats:
+    """The media thread's punctuality. Times in microseconds.
+
+    skipped: ticks given up because the thread came too late. late_1ms, late_5ms, late_20ms: ticks
+    that began so late or later. busy_us: time inside ticks. cpu_us: CPU time of the thread.
+    realtime: the system granted real-time scheduling.
+    """
+
+    ticks: int
+    skipped: int
+    late_1ms: int
+    late_5ms: int
+    late_20ms: int
+    late_max_us: int
+    busy_us: int
+    busy_max_us: int
+    cpu_us: int
+    realtime: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegStats:
+    """Counters of a leg as of its last tick. Samples are at the leg's rate.
+
+    queued_samples: given to playout. played_samples: distinct samples put on the wire.
+    wire_samples: put on the wire, replays after a resume included. mos_x100: estimate of the
+    received quality by the E-model (G.107) times 100, 0 = not known yet. far_*: what the far end
+    reports by RTCP.
+    """
+
+    ticks: int
+    rx_packets: int
+    rx_bytes: int
+    rx_malformed: int
+    rx_wrong_pt: int
+    rx_stranger: int
+    rx_restarts: int
+    rx_late: int
+    rx_duplicate: int
+    rx_overflow: int
+    rx_lost: int
+    rx_concealed_samples: int
+    rx_accelerated_samples: int
+    rx_expanded_samples: int
+    rx_comfort_samples: int
+    jitter_us: int
+    delay_ms: int
+    target_ms: int
+    tx_packets: int
+    tx_bytes: int
+    tx_errors: int
+    tx_link_dropped: int
+    queued_samples: int
+    played_samples: int
+    wire_samples: int
+    flushed_samples: int
+    stale_utterances: int
+    stale_samples: int
+    underruns: int
+    cuts: int
+    pauses: int
+    resumes: int
+    generation: int
+    speech_starts: int
+    digits: int
+    tap_dropped_samples: int
+    rtt_us: int
+    far_lost_permille: int
+    far_jitter_us: int
+    rtcp_packets: int
+    rtcp_malformed: int
+    mos_x100: int
+
+
+class Note(NamedTuple):
+    """One frame of a leg, for pictures and measurements.
+
+    tick: of the leg, from 0. rx_dbov, tx_dbov: RMS level, -127..0. flags: `NoteFlag` bits.
+    delay_ms, target_ms: jitter buffer, now and wanted. packets: received in the tick; late: of
+    them, too late.
+    """
+
+    tick: int
+    rx_dbov: int
+    tx_dbov: int
+    flags: int
+    concealed_ms: int
+    delay_ms: int
+    target_ms: int
+    packets: int
+    late: int
+
+
+class VadEdge(NamedTuple):
+    """Start or end of speech found outside of a leg. at: samples since the first frame."""
+
+    started: bool
+    at: int
+    peak_q15: int
+
+
+_NOTE: Final = struct.Struct("=IbbBBHHHH")
+NOTE_BYTES: Final = _NOTE.size
+"""Size of one packed note."""
+
+
+def unpack_notes(packed: bytes) -> list[Note]:
+    """Decode what `Leg.read_notes` gave. Raises struct.error when not a whole number of notes."""
+    return [Note._make(fields) for fields in _NOTE.iter_unpack(packed)]

@@ -1,0 +1,1 @@
+"""What people see of a call: the page, the picture, the terminal."""

@@ -1,0 +1,1 @@
+"""Provider slots: small streaming Protocols, and the driver that wraps every provider."""
