@@ -891,7 +891,7 @@ static void publish(struct mc_leg *leg)
 	uint64_t words[STATS];
 
 	mc_rx_stats(leg->rx, &rx);
-	stats->ticks = leg->ticks;
+	stats->ticks = leg->ticks + 1;
 	stats->rx_late = rx.jbuf.late;
 	stats->rx_duplicate = rx.jbuf.duplicate;
 	stats->rx_overflow = rx.jbuf.overflow;

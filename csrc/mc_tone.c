@@ -22,14 +22,15 @@ enum {
 	LOST = 2,       /* frames without the tone that end it */
 	SIT_WAIT = 4,   /* frames after the first tone in which the second must begin */
 	SIT_FRAMES = 4, /* of the second tone */
+	SIT_TAIL = 25,
+	SHORT_FRAMES = 5, /* a beep on a frequency reserved for another kind */
 };
 
 #define BIN_HZ 15.625f
 #define SHARE 0.80f     /* of the peaks in all energy above LOW_BIN */
 #define STEADY_HZ 10.0f /* from frame to frame */
 #define SECOND 0.08f    /* the second peak's power over the first's, at least */
-/* RMS of -45 dBov through the Hann window: 2 sides * sum w^2 (192) * N / 2 ... as the energy of
- * one tone's peak, rms^2 * 512 * 192 / 2 * 2 / 2. */
+/* RMS of -45 dBov as the one-sided energy of the windowed spectrum: N / 2 * rms^2 * sum of w^2. */
 #define ENERGY_MIN (184.0f * 184.0f * 512.0f * 192.0f / 2.0f)
 
 struct row {
@@ -56,6 +57,7 @@ struct segment {
 	uint32_t span;   /* frames since it began */
 	uint32_t lost;
 	int told; /* the start event is out */
+	int mute; /* a later part of a SIT */
 };
 
 struct mc_tone {
@@ -67,6 +69,7 @@ struct mc_tone {
 	struct segment seg;
 	struct segment sit; /* a first SIT tone that has just ended */
 	uint32_t sit_age;   /* frames since; 0: none */
+	uint32_t sit_tail;  /* frames in which the third SIT tone may still come */
 };
 
 size_t mc_tone_size(const struct mc_tone_cfg *cfg)
@@ -203,7 +206,7 @@ static int as_beep(const struct mc_tone *t, struct mc_tone_event *e, const struc
 		   uint32_t age)
 {
 	if (s->row < 0 || s->hz[1] > 0 || !(t->cfg.mask >> MC_TONE_BEEP & 1) ||
-	    s->frames < rows[BEEP_ROW].min_frames || s->hz[0] > 2000)
+	    s->frames < SHORT_FRAMES || s->hz[0] > 2000)
 		return 0;
 	return emit(t, e, s, MC_TONE_BEEP, 0, age);
 }
@@ -232,7 +235,9 @@ static int after_sit(struct mc_tone *t, struct mc_tone_event *e)
 	if (second && t->seg.frames >= SIT_FRAMES) {
 		t->sit_age = 0;
 		t->sit.span += age;
-		t->seg.row = -1; /* its second and third tones are part of it */
+		t->seg.row = -1;
+		t->seg.mute = 1;
+		t->sit_tail = SIT_TAIL;
 		return emit(t, e, &t->sit, MC_TONE_SIT, 1, 0);
 	}
 	if (second || age < SIT_WAIT)
@@ -252,6 +257,8 @@ int mc_tone_frame(struct mc_tone *t, const int16_t *pcm, struct mc_tone_event *e
 	mc_decim_frame(&t->decim, x + OLD, pcm);
 	memcpy(t->old, x + MC_DECIM_FRAME, sizeof t->old);
 	int found = analyse(x, hz);
+	if (t->sit_tail)
+		t->sit_tail--;
 	if (t->sounding) {
 		s->span++;
 		if (found && near(hz[0], s->hz[0], STEADY_HZ) && near(hz[1], s->hz[1], STEADY_HZ)) {
@@ -271,12 +278,12 @@ int mc_tone_frame(struct mc_tone *t, const int16_t *pcm, struct mc_tone_event *e
 		s->hz[0] = hz[0];
 		s->hz[1] = hz[1];
 		s->frames = s->span = 1;
+		s->mute = t->sit_tail && near(hz[0], 1777, 30);
 		t->sounding = 1;
 	}
 	if (t->sounding && !s->told && !s->lost) {
 		/* the frequency settles in the first windows: look it up until the start is told */
-		if (s->row >= 0 || s->frames <= 2)
-			s->row = find_row(t, s->hz);
+		s->row = s->mute ? -1 : find_row(t, s->hz);
 		uint32_t need = s->row >= 0 ? rows[s->row].min_frames : 0;
 		int wait = t->sit_age && near(s->hz[0], 1400, 50);
 		if (need && s->frames >= need && !wait) {

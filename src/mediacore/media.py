@@ -89,10 +89,10 @@ class LegConfig:
 
     jitter_min_ms, jitter_max_ms: bounds of the buffer's delay [20, 400]. payload_max: bytes of a
     received payload [by codec]. jitter_slots: packets in the buffer [64]. speech_ms: agent audio
-    kept in the core, 300 ms of it already played [1600]. tap_ms: tap audio kept for a late reader [1000]. taps: what
-    can be read. tap_block_ms: TapReady each so many milliseconds [100]. media_lost_ms: MediaLost
-    after so long without a packet, 0 = never. budget_ticks: 20 ms ticks after which the leg
-    closes itself, 0 = no limit.
+    kept in the core, 300 ms of it already played [1600]. tap_ms: tap audio kept for a late
+    reader [1000]. taps: what can be read. tap_block_ms: TapReady each so many milliseconds [100].
+    media_lost_ms: MediaLost after so long without a packet, 0 = never. budget_ticks: 20 ms ticks
+    after which the leg closes itself, 0 = no limit.
 
     vad_threshold_q15: probability that counts as speech, 32767 = certain [16384]; None = no speech
     detection. vad_onset_ms: speech before SpeechStarted [60]. vad_hangover_ms: silence before

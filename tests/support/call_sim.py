@@ -218,9 +218,7 @@ class Sim:
             said = " ".join(words[:i])
             part_ms = at_ms + ms * i // len(words)
             at = part_ms * SRATE // 1000
-            self.later(
-                part_ms + 100 - now, lambda s=said, a=at: self.send(TranscriptPartial(s, a))
-            )
+            self.later(part_ms + 100 - now, lambda s=said, a=at: self.send(TranscriptPartial(s, a)))
         self.later(at_ms + ms + 200 - now, stop)
         if not no_final:
             what = text if final is None else final
@@ -232,7 +230,7 @@ class Sim:
 
     # --- the core
 
-    def media(self, kind: Callable[..., Any], at: int | None = None, **fields: Any) -> None:
+    def media(self, kind: Callable[..., Any], /, at: int | None = None, **fields: Any) -> None:
         self.send(kind(leg=LEG, tick=self.ms // 20, at=self.at if at is None else at, **fields))
 
     def _head(self) -> Sound | None:

@@ -2,6 +2,7 @@ import asyncio
 import time
 
 import pytest
+
 from virtual import now_us, run_virtual
 
 
@@ -34,7 +35,7 @@ def test_timers_fire_in_order():
 
 def test_real_blocking_fails():
     async def main() -> None:
-        time.sleep(1.05)
+        time.sleep(1.05)  # noqa: ASYNC251 - the point of the test
         await asyncio.sleep(0)
 
     with pytest.raises(RuntimeError, match="blocked"):

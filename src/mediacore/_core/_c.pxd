@@ -320,6 +320,10 @@ cdef extern from "arpa/inet.h" nogil:
     int inet_pton(int family, const char *text, void *out) noexcept
 
 
+cdef extern from "unistd.h" nogil:
+    int close_fd "close" (int fd) noexcept
+
+
 # Objects that own C memory and are not closed yet; counted in debug builds only.
 cdef extern from *:
     """

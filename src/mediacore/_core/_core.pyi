@@ -107,7 +107,7 @@ class Leg:
     def arm(self, policy: BargeIn) -> None:
         """Arm a policy that acts inside the tick until replaced."""
     def send_digits(self, digits: str, tone_ms: int = 100, gap_ms: int = 100) -> None:
-        """Send "0-9*#A-D"; at most 32 wait."""
+        """Send "0-9*#A-D"; at most 32 at once."""
     def read_tap(self, max_samples: int) -> tuple[int, bytes]:
         """Take caller audio: (position of the first sample, int16 mono)."""
     def read_record(self, max_pairs: int) -> tuple[int, bytes]:

@@ -429,25 +429,31 @@ cdef class Engine:
         cdef mc_handle handle = 0
         cdef const mc_codec *row
         cdef int rc
-        # Until the C call the sockets are still the caller's.
         cdef mc_engine *engine = self.ptr()
         cdef bytes codec = config.codec.encode("ascii", "replace")
+        self.reap()
         try:
             fill_leg_cfg(&cfg, &remote, codec, config)
-        except OverflowError as error:
-            raise MediaError(f"leg configuration: {error}", MC_EINVAL) from None
-        self.reap()
+        except BaseException as error:
+            for fd in (config.fd, config.rtcp_fd):
+                if fd >= 0:
+                    close_fd(fd)
+            if isinstance(error, OverflowError):
+                raise MediaError(f"leg configuration: {error}", MC_EINVAL) from None
+            raise
         rc = mc_leg_open(engine, &cfg, &handle)
-        if rc == MC_ENOTSUP and codec.lower() == b"opus" and mc_opus_version() is NULL:
-            raise MissingDependencyError(
-                "libopus", "apt-get install libopus0, or pip install 'mediacore[av]'; then call "
-                "mediacore._core.opus_load() before opening legs")
-        check(rc, "leg")
         row = find_codec(cfg.codec, cfg.srate)
+        if row is NULL:
+            if codec.lower() == b"opus" and mc_opus_version() is NULL:
+                raise MissingDependencyError(
+                    "libopus", "apt-get install libopus0, or pip install 'mediacore[av]'; then "
+                    "call mediacore._core.opus_load() before opening legs")
+            check(MC_ENOTSUP, f"codec {config.codec!r} at {config.srate_hz} Hz")
+        check(rc, "leg")
         cdef Leg leg = Leg.__new__(Leg)
         leg.engine = self
         leg.h = handle
-        leg.srate = cfg.srate if row is NULL else row.srate
+        leg.srate = row.srate
         leg.live = True
         mc_live_add(1)
         return leg
@@ -650,7 +656,7 @@ cdef class Leg:
     def send_digits(self, str digits, uint16_t tone_ms=100, uint16_t gap_ms=100):
         """Send digits "0-9*#A-D" as RFC 4733 events, or in-band without an event payload type.
 
-        At most 32 wait: QueueFullError beyond.
+        At most 32 at once.
         """
         cdef bytes text = digits.encode("ascii", "replace")
         check(mc_leg_send_digits(self.ptr(), self.h, text, tone_ms, gap_ms), "digits")
@@ -984,7 +990,7 @@ cdef class Vad:
         cdef Py_buffer view
         cdef mc_vad_edge edge
         cdef const int16_t *frame
-        cdef Py_ssize_t i, frames
+        cdef Py_ssize_t _, frames
         cdef int prob, kind
         cdef list probs = [], edges = []
         get_pcm(pcm, &view)
@@ -993,7 +999,7 @@ cdef class Vad:
                 raise ValueError("PCM must be whole 20 ms frames")
             frames = (view.len // 2) // self.frame_samples
             frame = <const int16_t *>view.buf
-            for i in range(frames):
+            for _ in range(frames):
                 prob = mc_vad_frame(self.c, frame)
                 kind = mc_vad_speech(self.c, prob, &edge)
                 frame += self.frame_samples

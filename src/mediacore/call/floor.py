@@ -245,7 +245,9 @@ def close_turn(d: Draft, *, reopen: bool) -> None:
     agent = d.agent
     if agent.replying:
         d.emit(CancelReply(agent.generation))
-    agent = replace(agent, utterances=tuple(ledger.refuse(u) for u in agent.utterances))
+    here = d.state.clock.at(d.now)
+    stopped = tuple(ledger.refuse(ledger.assume_to(u, here)) for u in agent.utterances)
+    agent = replace(agent, utterances=stopped)
     entries = agent_entries(d.state, agent, heard=True)
     if agent.utterances:
         at = d.state.clock.at(agent.quiet_since_us)
@@ -321,7 +323,7 @@ def forget_caller(d: Draft) -> None:
     """The words so far are dealt with; speech that goes on begins a new turn."""
     caller = d.caller
     tolerance = d.state.settings.turn.final_tolerance_ms * d.state.srate_hz // 1000
-    covered = (caller.ended_at or -1) + tolerance if not d.state.awaits_final else -1
+    covered = caller.ended_at + tolerance if caller.ended_at is not None else -1
     seen = max(d.state.consumed_at, caller.finals_at, caller.partial_at, covered)
     fresh = CallerTurn()
     if caller.speaking:

@@ -26,7 +26,8 @@ class Utterance:
     queued, played, wire: samples given to playout, distinct ones played, sent with replays.
     total: length, None while it is still being made. truncated: synthesis broke off, so that
     `total` samples do not hold the whole text. open_at: transmit clock where the present stretch
-    on the wire began, None when nothing goes out.
+    on the wire began, None when nothing goes out. played_at: transmit clock at which `played` was
+    reported.
     """
 
     id: int
@@ -43,6 +44,7 @@ class Utterance:
     truncated: bool = False
     failed: bool = False
     played: int = 0
+    played_at: int = 0
     wire: int = 0
     started: bool = False
     open_at: int | None = None
@@ -85,18 +87,27 @@ def with_failure(utt: Utterance, queued_samples: int) -> Utterance:
 
 def start(utt: Utterance, at: int) -> Utterance:
     """The first sample goes out at `at` of the transmit clock."""
-    return replace(utt, state=UtteranceState.PLAYING, started=True, open_at=at)
+    return replace(utt, state=UtteranceState.PLAYING, started=True, open_at=at, played_at=at)
 
 
-def play_to(utt: Utterance, position: int) -> Utterance:
-    """Played up to `position` at least."""
+def play_to(utt: Utterance, at: int, position: int) -> Utterance:
+    """Played up to `position` at least, as reported for `at` of the transmit clock."""
     played = max(utt.played, position)
-    return replace(utt, played=played, queued=max(utt.queued, played))
+    return replace(utt, played=played, played_at=at, queued=max(utt.queued, played))
+
+
+def assume_to(utt: Utterance, at: int) -> Utterance:
+    """Without a report: it went on as far as its audio allows, up to `at`."""
+    if utt.open_at is None or utt.state is not UtteranceState.PLAYING:
+        return utt
+    limit = max(utt.played, utt.queued if utt.total is None else utt.total)
+    reached = min(utt.played + max(at - utt.played_at, 0), limit)
+    return _close_band(play_to(utt, at, reached), at)
 
 
 def run_dry(utt: Utterance, at: int, position: int) -> Utterance:
     """Silent from `at` on because the audio did not come in time."""
-    return _close_band(play_to(sounding(utt, at, position), position), at)
+    return _close_band(play_to(sounding(utt, at, position), at, position), at)
 
 
 def pause(utt: Utterance, at: int, position: int) -> Utterance:
@@ -107,7 +118,7 @@ def pause(utt: Utterance, at: int, position: int) -> Utterance:
 def release(utt: Utterance, at: int, position: int) -> Utterance:
     """Goes on from `position` at `at`."""
     open_at = at if utt.started else None
-    return replace(play_to(utt, position), open_at=open_at, paused=False)
+    return replace(play_to(utt, at, position), open_at=open_at, paused=False)
 
 
 def sounding(utt: Utterance, at: int, position: int) -> Utterance:
@@ -120,7 +131,7 @@ def sounding(utt: Utterance, at: int, position: int) -> Utterance:
 
 def finish(utt: Utterance, at: int, position: int, wire: int) -> Utterance:
     """All of it was played."""
-    utt = _close_band(play_to(sounding(utt, at, position), position), at)
+    utt = _close_band(play_to(sounding(utt, at, position), at, position), at)
     if utt.total is None or (utt.total != utt.played and not utt.truncated):
         utt = replace(utt, total=utt.played)
     return replace(utt, state=UtteranceState.FINISHED, started=True, wire=wire)

@@ -37,7 +37,7 @@ def only_ledger(d: Draft, event: PlayoutEvent) -> None:
         case PlayoutUnderrun():
             utt = ledger.run_dry(utt, at, position)
         case MarkReached():
-            utt = ledger.play_to(ledger.sounding(utt, at, position), position)
+            utt = ledger.play_to(ledger.sounding(utt, at, position), at, position)
         case UtteranceFinished():
             utt = ledger.finish(utt, at, position, event.wire_samples)
         case PlayoutCut():

@@ -15,7 +15,7 @@ from mediacore.call.inputs import (
     ReplyText,
     ReplyToolCall,
 )
-from mediacore.call.ledger import Utterance
+from mediacore.call.ledger import Utterance, assume_to
 from mediacore.call.phrases import PhraseBuffer, PhraseRules
 from mediacore.call.record import Turn, UtteranceKind, UtteranceState
 from mediacore.call.settings import NOT_INTERRUPTIBLE, CallSettings
@@ -299,10 +299,8 @@ def interruptible(state: CallState, now: int) -> bool:
         return False
     if playing is None or not policy.protect_ms:
         return True
-    played_us = playing.played * 1_000_000 // state.srate_hz
-    if playing.open_at is not None:
-        played_us = max(played_us, now - state.clock.us(playing.open_at, now))
-    return played_us >= policy.protect_ms * 1000
+    played = assume_to(playing, state.clock.at(now)).played
+    return played * 1000 >= policy.protect_ms * state.srate_hz
 
 
 def agent_phase(state: CallState) -> Phase:

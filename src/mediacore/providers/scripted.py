@@ -386,7 +386,7 @@ def _part_of(part: Mapping[str, object], where: str) -> Part | None:
             return Say(str(text), delay_ms)
         case {"call": name, "arguments": dict(arguments)}:
             return Call(str(name), arguments, delay_ms)
-        case {"fail": name} if name in list(ErrorClass):
+        case {"fail": str(name)} if name in list(ErrorClass):
             return Fail(ErrorClass(name), delay_ms)
         case {"fail": name}:
             raise ConfigError(f"{where}: {name!r} is none of {', '.join(ErrorClass)}")

@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
+from typing import Any, TypeVar
 
 from mediacore._core import Leg
-from mediacore.call import CallState, Phase, initial_state, next_deadline, step
+from mediacore.call import CallState, Phase, initial_state, next_deadline, step, turns_so_far
 from mediacore.call.actions import (
     Action,
     ArmBargeIn,
@@ -60,13 +60,14 @@ from mediacore.events import (
 from mediacore.session.hearing import Hearing
 from mediacore.session.hub import MediaHub
 from mediacore.session.parts import CallParts
-from mediacore.session.recorder import Recorder
+from mediacore.session.recorder import Recorder, StereoSink
 from mediacore.session.replying import Replying
 from mediacore.session.speaking import Speaking
 from mediacore.slots.report import AttemptReport, Clock, Outcome
 from mediacore.slots.turn import TurnContext
 
 log = logging.getLogger("mediacore.call")
+T = TypeVar("T")
 _BACKLOG = 1000  # results that may wait; producers then wait for the owner
 _CLOSE_S = 1.0  # for the leg's last event
 _FAR_DELAY_EVERY = 50  # TapReady events between two looks at RTCP: about 5 s
@@ -79,12 +80,12 @@ class _CallOverError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """Facts of one call. directory: where its recording goes, None = no audio is kept."""
+    """Facts of one call. audio: where its recording goes, None = none is kept."""
 
     call_id: str
     wallclock: datetime
     transport: TransportFacts
-    directory: Path | None = None
+    audio: StereoSink | None = None
     title: str = ""
 
 
@@ -116,7 +117,7 @@ class CallOwner:
         self._taps = 0
         self._partial = ""
         self._note = ""
-        self._recorder = Recorder(leg, options.call_id, options.wallclock, options.directory)
+        self._recorder = Recorder(leg, options.call_id, options.wallclock, options.audio)
         self._hearing = Hearing(leg, parts.stt, self._post, self._report)
         self._speaking = Speaking(
             leg,
@@ -153,7 +154,7 @@ class CallOwner:
         except* _CallOverError:
             pass
         finally:
-            record = await self._finish()
+            record = await _to_the_end(self._finish())
         return record
 
     async def _own(self) -> None:
@@ -359,10 +360,9 @@ class CallOwner:
             event = self._queue.popleft()
             if isinstance(event, MediaEvent) and not isinstance(event, TapReady):
                 self._recorder.media(event)
-            self._state, actions = step(self._state, event, self._clock_us())
-            for action in actions:
-                if isinstance(action, TurnCompleted):
-                    self._recorder.turn(action.turn)
+            self._state, _ = step(self._state, event, self._clock_us())
+        for turn in turns_so_far(self._state):  # those that the end left open as well
+            self._recorder.turn(turn)
         self._recorder.take_media()
         self._show()
         parts, replying = self._parts, self._replying
@@ -392,3 +392,18 @@ class CallOwner:
         )
         self._leg.free()
         return record
+
+
+async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` whatever comes; a cancellation meanwhile is raised when it is done."""
+    task = asyncio.create_task(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            cancelled = True
+    result = task.result()
+    if cancelled:
+        raise asyncio.CancelledError
+    return result

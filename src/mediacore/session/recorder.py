@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
+from typing import Protocol
 
 from mediacore._core import Leg
 from mediacore.call.actions import LogDecision
 from mediacore.call.record import (
-    AUDIO_FILE,
     CallRecord,
     DecisionNote,
     ErrorNote,
@@ -39,67 +36,33 @@ from mediacore.events import (
     ToneDetected,
 )
 from mediacore.media import unpack_notes
-from mediacore.transports.files import WavWriter
 from mediacore.units import samples_to_ms
 
 _READ_PAIRS = 48000
-_WAITING_BLOCKS = 100  # about 10 s of audio; more means that the disk has stopped
 
 
-class AudioSink:
-    """Writes a WAV file from its own thread, so that a slow disk never holds up the call.
-
-    Full queue: the block becomes silence and is counted. Nothing here raises into the call.
-    """
-
-    def __init__(self, path: Path, srate_hz: int) -> None:
-        self._writer = WavWriter(path, srate_hz, channels=2)
-        self._queue: queue.Queue[tuple[int, bytes] | None] = queue.Queue(_WAITING_BLOCKS)
-        self._refused = 0
-        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
-        self._thread.start()
+class StereoSink(Protocol):
+    """Where the recording goes. Nothing here may block or raise into the call."""
 
     def put(self, at: int, pcm: bytes) -> None:
-        """Queue stereo PCM whose first pair is at `at`; a gap before it becomes silence."""
-        try:
-            self._queue.put_nowait((at, pcm))
-        except queue.Full:
-            self._refused += 1
+        """Stereo int16 PCM whose first pair is at sample `at` of the leg's clock."""
+        ...
 
     def close(self) -> str:
-        """Finish the file. Blocks; at most 5 s. Returns what was lost, in words, or ''."""
-        try:
-            self._queue.put(None, timeout=5)
-            self._thread.join(5)
-        except queue.Full:
-            pass
-        stats = self._writer.snapshot()
-        if stats.error is not None:
-            return f"recording: {stats.error.strerror}; {stats.lost_frames} samples are silence"
-        if self._refused or self._thread.is_alive():
-            return f"recording: the disk was too slow; {self._refused} blocks are silence"
-        return ""
-
-    def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
-            at, pcm = item
-            missing = at - self._writer.snapshot().frames
-            if missing > 0:
-                self._writer.write(bytes(4 * missing))
-            self._writer.write(pcm)
-        self._writer.close()
+        """Finish; may block for some seconds. Returns what was lost, in words, or ''."""
+        ...
 
 
 class Recorder:
     """Collects the record of one call. Every method is cheap and belongs to the owner."""
 
-    def __init__(self, leg: Leg, call_id: str, wallclock: datetime, directory: Path | None) -> None:
+    def __init__(
+        self, leg: Leg, call_id: str, wallclock: datetime, audio: StereoSink | None
+    ) -> None:
         self._leg = leg
         self._call_id = call_id
         self._wallclock = wallclock
-        self._audio = (
-            AudioSink(directory / AUDIO_FILE, leg.srate_hz) if directory is not None else None
-        )
+        self._audio = audio
         self._frames = FrameLog()
         self._turns: dict[int, Turn] = {}
         self._speech: list[SpeechBand] = []

@@ -70,6 +70,9 @@ class Patience(Generic[Event]):
         begin_us = self._run.clock_us()
         try:
             return await next_within(source, limit_us / 1e6, policy.close_ms / 1000)
+        except TimeoutError:
+            message = f"nothing within {self._window_ms} ms"
+            raise ProviderError(ErrorClass.TIMEOUT, message) from None
         finally:
             waited_us = self._run.clock_us() - begin_us
             self._idle_us += waited_us
@@ -93,6 +96,7 @@ async def run_attempts(
         last = index + 1 == len(candidates)
         for tries_left in range(run.policy.retries, -1, -1):
             run.attempts += 1
+            then = NextStep.NOTHING
             if candidate.breaker.is_open:
                 run.on_report(_skipped(run, candidate.name, last))
                 break
@@ -106,7 +110,6 @@ async def run_attempts(
                 puller=Patience(run),
                 screen=make_screen(candidate.provider),
             )
-            then = NextStep.NOTHING
             try:
                 async with aclosing(attempt.events()) as events:
                     async for event in events:

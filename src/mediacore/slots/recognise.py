@@ -188,7 +188,6 @@ class Recognition:
     on_report: OnReport
     _number: int = 0
     _in_row: int = 0
-    _read_was_cut: bool = False
 
     async def events(self) -> AsyncGenerator[SttEvent, None]:
         """Text for as long as there is audio. ProviderError when no provider is left."""
@@ -247,12 +246,11 @@ class Recognition:
         return NextStep.RETRY if pick(usable) is candidate else NextStep.FALLBACK
 
     def _check_source(self, intake: Intake) -> None:
-        """A read that is cancelled ends an async generator; the call would be deaf from then on."""
+        """A cancelled read ends an async generator; the call would be deaf from then on."""
         if intake.error is not None:
             raise intake.error
-        if self._read_was_cut and intake.ended and not intake.blocks:
+        if intake.cut_short and isinstance(self.audio, AsyncGenerator):
             raise ConfigError("the audio did not survive a restart; pass an AudioFeed")
-        self._read_was_cut = intake.cut_short
 
     def _back_off_s(self) -> float:
         wait_ms: int = self.policy.restart_wait_ms * 2 ** (self._in_row - 1)

@@ -58,6 +58,7 @@ class SlotStream(Generic[Event]):
         self._closed = False
         self._done = asyncio.Event()
         self._closing = False
+        self._abandoned = False
         self._scopes: tuple[asyncio.Timeout, asyncio.Timeout] | None = None
         self._idle = asyncio.Event()
 
@@ -80,6 +81,8 @@ class SlotStream(Generic[Event]):
         finally:
             self._scopes = None
             self._idle.set()
+            if self._abandoned:
+                await self._events.aclose()
 
     async def aclose(self) -> None:
         """Stop the provider and release what it holds; bounded by the policy's close_ms."""
@@ -94,11 +97,13 @@ class SlotStream(Generic[Event]):
                 now = asyncio.get_running_loop().time()
                 hard.reschedule(now + self._close_s)
                 soft.reschedule(now)
-                # A provider that ignores both cancels is left to the reader's own task.
-                async with asyncio.timeout(2 * self._close_s):
-                    await self._idle.wait()
+                try:
+                    async with asyncio.timeout(2 * self._close_s):
+                        await self._idle.wait()
+                except TimeoutError:
+                    # It ignores both cancels: whoever is reading closes it when it comes back.
+                    self._abandoned = True
+                    return
             await self._events.aclose()
-        except TimeoutError:
-            pass
         finally:
             self._done.set()

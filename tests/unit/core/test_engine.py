@@ -107,10 +107,12 @@ def test_many_legs_tick_without_the_gil() -> None:
 
 
 def test_a_full_event_queue_reports_how_many_events_are_gone() -> None:
-    with _core.Engine(event_slots=4) as engine:
-        legs = [engine.open_leg(LEG) for _ in range(12)]
+    with _core.Engine(event_slots=16) as engine:
+        legs = [engine.open_leg(LEG) for _ in range(40)]
         engine.tick(0)
-        engine.poll()
+        assert len(engine.poll()) == 16
+        for leg in legs[:2]:
+            leg.close()
         engine.tick(20_000)
         lost = [event for event in engine.poll() if isinstance(event, EventsLost)]
         assert sum(event.count for event in lost) == engine.stats().events_dropped > 0
@@ -119,7 +121,7 @@ def test_a_full_event_queue_reports_how_many_events_are_gone() -> None:
 
 
 def test_a_full_command_queue_refuses() -> None:
-    with _core.Engine(command_slots=8) as engine, engine.open_leg(LEG) as leg:
+    with _core.Engine(command_slots=16) as engine, engine.open_leg(LEG) as leg:
         with pytest.raises(QueueFullError) as caught:
             for _ in range(100):
                 leg.pause()

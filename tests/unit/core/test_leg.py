@@ -105,9 +105,7 @@ def test_the_rate_is_the_codecs(engine: _core.Engine, config: LegConfig, srate_h
         (LegConfig(remote=("127.0.0.1", 70_000)), -1),
     ],
 )
-def test_bad_configurations_are_refused(
-    engine: _core.Engine, config: LegConfig, code: int
-) -> None:
+def test_bad_configurations_are_refused(engine: _core.Engine, config: LegConfig, code: int) -> None:
     with pytest.raises(MediaError) as caught:
         engine.open_leg(config)
     assert caught.value.code == code
@@ -257,11 +255,9 @@ def test_digits_travel_from_leg_to_leg(engine: _core.Engine, run: Run) -> None:
                 b.push_packet(packet)
         assert [(event.leg, event.digit) for event in got] == [(b.handle, "4"), (b.handle, "#")]
         assert all(60 <= event.duration_ms <= 120 for event in got)
-        for bad in ("x", "12 3"):
+        for bad in ("x", "12 3", "1" * 33):
             with pytest.raises(MediaError):
                 a.send_digits(bad)
-        with pytest.raises(QueueFullError):
-            a.send_digits("1" * 33)
 
 
 def test_taps_give_audio_on_one_clock(engine: _core.Engine, run: Run) -> None:

@@ -11,6 +11,7 @@ import pytest
 from mediacore import _core
 from mediacore._core import libopus
 from mediacore.errors import MediaError
+from mediacore.media import LegConfig
 
 
 def sine(hz: float, srate_hz: int, samples: int, amplitude: float = 10_000) -> bytes:
@@ -133,8 +134,6 @@ def test_opus_is_found_and_round_trips() -> None:
     with pytest.raises(MediaError):
         codec.encode(pcm[:200])
     with _core.Engine() as engine:
-        from mediacore.media import LegConfig
-
         engine.open_leg(LegConfig(codec="opus", payload_type=111, srate_hz=16000)).close()
 
 

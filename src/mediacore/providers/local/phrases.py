@@ -52,7 +52,7 @@ def _cut(text: str, start: int, end: int, limit: int) -> Iterator[tuple[int, int
 
 
 def phrases(text: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of each piece, in order; together they cover the text."""
+    """(start, end) of each piece, in order; only blanks are in none."""
     start, limit = 0, FIRST_MAX
     ends = [m.end() for m in _END.finditer(text) if _ends(text, m.start(), m.end())]
     for end in [*ends, len(text)]:

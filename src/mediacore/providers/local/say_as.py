@@ -135,7 +135,8 @@ def _digit_runs(text: str) -> Iterator[int]:
     for run in _DIGIT_RUN.finditer(text):
         parts = [(m.group(), run.start() + m.start()) for m in _TOKEN.finditer(run.group())]
         digits = [sum(map(str.isdigit, part)) for part, _ in parts]
-        if sum(digits) >= _RUN_MIN and max(digits) >= 3 and sum(digits) > 2 * len(digits):
+        together = min(digits) >= 3 if len(digits) == 2 else sum(digits) > 2 * len(digits)
+        if sum(digits) >= _RUN_MIN and together:
             yield from (start for _, start in parts)
 
 

@@ -106,10 +106,9 @@ def describe(error: Exception) -> tuple[ErrorClass, str]:
 def load(module: str, config: Any) -> Handler:
     """Import the model's module and load its weights."""
     try:
-        code = importlib.import_module(module)
+        handler: Handler = importlib.import_module(module).load(config)
     except ImportError as error:
         raise MissingDependencyError(f"Python package {error.name!r}", FIX_LOCAL) from None
-    handler: Handler = code.load(config)
     return handler
 
 

@@ -13,13 +13,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from mediacore.errors import ConfigError, ErrorClass, MissingDependencyError, ProviderError
+from mediacore.errors import (
+    ConfigError,
+    ErrorClass,
+    MediacoreError,
+    MissingDependencyError,
+    ProviderError,
+)
 from mediacore.providers.local import frames
 
 _ONE_THREAD: Final = {
@@ -47,32 +53,43 @@ class WorkerStats:
     refused: int
 
 
-class _Child(asyncio.SubprocessProtocol):
-    """One run of the child process and the requests it is working on."""
+class _Child(asyncio.Protocol):
+    """One run of the child process and the requests it is working on. Protocol of its stdout.
 
-    def __init__(self, name: str) -> None:
+    asyncio's own subprocess support is not used: cancelling it while it starts a process hangs
+    in CPython 3.11.
+    """
+
+    def __init__(
+        self, name: str, process: subprocess.Popen[bytes], on_exit: Callable[[_Child], None]
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
         self.gone: asyncio.Future[None] = loop.create_future()
+        self.loaded = False
         self.useful = False
         self._name = name
+        self._process = process
+        self._on_exit = on_exit
         self._decoder = frames.Decoder()
         self._ids = itertools.count(1)
         # Unbounded per request, but a request's output is bounded by its input.
         self._replies: dict[int, asyncio.Queue[Reply | ProviderError]] = {}
-        self._transport: asyncio.SubprocessTransport | None = None
+        self._stdin: asyncio.WriteTransport | None = None
 
     @property
-    def pid(self) -> int | None:
-        """Process id while the child runs."""
-        if self._transport is None or self.gone.done():
-            return None
-        return self._transport.get_pid()
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.SubprocessTransport, transport)
+    async def connect(self) -> None:
+        """Attach the pipes to the event loop."""
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: self, self._process.stdout)
+        transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._process.stdin)
+        self._stdin = transport
 
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
+    def data_received(self, data: bytes) -> None:
         try:
             for head, body in self._decoder.feed(data):
                 self._take(head, body)
@@ -80,28 +97,29 @@ class _Child(asyncio.SubprocessProtocol):
             self.kill()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        code = None if self._transport is None else self._transport.get_returncode()
+        self.kill()
+        self.close_input()
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, self._process.wait).add_done_callback(self._reaped)
+
+    def _reaped(self, exit_code: asyncio.Future[int]) -> None:
+        self._on_exit(self)  # before anybody can ask again
+        code = None if exit_code.cancelled() else exit_code.result()
         error = ProviderError(ErrorClass.CRASHED, f"worker ended (exit {code})", self._name)
         for queue in self._replies.values():
             queue.put_nowait(error)
-        if not self.ready.done():
-            self.ready.set_exception(error)
+        self._not_ready(error)
         if not self.gone.done():
             self.gone.set_result(None)
 
     def kill(self) -> None:
         """End the child now."""
-        if self._transport is not None and not self.gone.done():
-            try:
-                self._transport.kill()
-            except ProcessLookupError:
-                return
+        self._process.kill()
 
     def close_input(self) -> None:
         """Tell the child to end."""
-        stdin = None if self._transport is None else self._transport.get_pipe_transport(0)
-        if stdin is not None:
-            stdin.close()
+        if self._stdin is not None:
+            self._stdin.close()
 
     async def request(
         self, head: Mapping[str, Any], body: bytes, priority: int
@@ -130,18 +148,17 @@ class _Child(asyncio.SubprocessProtocol):
                 self._send({"cancel": ident})
 
     def _send(self, head: Mapping[str, Any], body: bytes = b"") -> None:
-        stdin = None if self._transport is None else self._transport.get_pipe_transport(0)
-        if stdin is not None and not stdin.is_closing():
-            cast(asyncio.WriteTransport, stdin).write(frames.encode(head, body))
+        if self._stdin is not None and not self._stdin.is_closing():
+            self._stdin.write(frames.encode(head, body))
 
     def _take(self, head: frames.Head, body: bytes) -> None:
         if "ready" in head:
+            self.loaded = True
             if not self.ready.done():
                 self.ready.set_result(None)
             return
         if "failed" in head:
-            if not self.ready.done():
-                self.ready.set_exception(_start_error(self._name, head))
+            self._not_ready(_start_error(self._name, head))
             return
         self.useful = True
         queue = self._replies.get(head["id"])
@@ -152,6 +169,11 @@ class _Child(asyncio.SubprocessProtocol):
             queue.put_nowait(ProviderError(error_class, str(head["message"]), self._name))
         else:
             queue.put_nowait((head, body))
+
+    def _not_ready(self, error: Exception) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(error)
+            self.ready.exception()  # nobody may be left to see it: no complaint then
 
 
 def _start_error(name: str, head: frames.Head) -> Exception:
@@ -169,6 +191,18 @@ def _environment() -> dict[str, str]:
     inherited = os.environ.get("PYTHONPATH")
     path = source if inherited is None else source + os.pathsep + inherited
     return {**os.environ, **_ONE_THREAD, "PYTHONPATH": path}
+
+
+def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        env=_environment(),
+        start_new_session=True,  # an interrupt at the terminal is for the parent
+    )
 
 
 class Worker:
@@ -237,24 +271,17 @@ class Worker:
     async def aclose(self) -> None:
         """End the child; requests in flight fail. Idempotent."""
         self._closed = True
-        task, self._child = self._child, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        if self._child is not None and not self._child.done():
+            if self._live is not None:
+                self._live.kill()
+            await asyncio.wait([self._child])
         if self._live is not None:
             await _end(self._live)
-            self._live = None
 
     async def _running(self) -> _Child:
         if self._closed:
             raise ProviderError(ErrorClass.UNAVAILABLE, "worker is closed", self._name)
-        child = self._child or self._launch()
-        try:
-            return await asyncio.shield(child)
-        except asyncio.CancelledError:
-            if not child.cancelled():
-                raise
-            raise ProviderError(ErrorClass.UNAVAILABLE, "worker is closed", self._name) from None
+        return await asyncio.shield(self._child or self._launch())
 
     def _launch(self) -> asyncio.Task[_Child]:
         self._child = asyncio.create_task(self._start(), name=f"worker {self._name}")
@@ -268,31 +295,32 @@ class Worker:
 
     async def _start(self) -> _Child:
         self._starts += 1
-        loop = asyncio.get_running_loop()
-        _, child = await loop.subprocess_exec(
-            lambda: _Child(self._name),
-            *self._command,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-            start_new_session=True,  # an interrupt at the terminal is for the parent
-        )
+        child = _Child(self._name, _spawn(self._command), self._ended)
         self._live = child
-        child.gone.add_done_callback(lambda _: self._ended(child))
         try:
-            async with asyncio.timeout(_LOAD_TIMEOUT_S):
-                await child.ready
-        except TimeoutError:
+            await child.connect()
+            await self._loaded(child)
+        except MediacoreError:
             child.kill()
-            message = f"worker did not load within {_LOAD_TIMEOUT_S:.0f} s"
-            raise ProviderError(ErrorClass.TIMEOUT, message, self._name) from None
+            await asyncio.shield(child.gone)
+            raise
+        except asyncio.CancelledError:
+            child.kill()
+            raise
         return child
 
+    async def _loaded(self, child: _Child) -> None:
+        try:
+            async with asyncio.timeout(_LOAD_TIMEOUT_S):
+                await asyncio.shield(child.ready)
+        except TimeoutError:
+            message = f"worker did not load within {_LOAD_TIMEOUT_S:.0f} s"
+            raise ProviderError(ErrorClass.TIMEOUT, message, self._name) from None
+
     def _ended(self, child: _Child) -> None:
-        loaded = child.ready.done() and child.ready.exception() is None
-        if self._closed or self._live is not child:
-            return
-        self._live = None
-        if loaded:
+        if self._live is child:
+            self._live = None
+        if child.loaded and not self._closed:
             self._crashes += 1
             self._child = None
             if child.useful:

@@ -28,7 +28,7 @@ def test_collect_finds_the_sounding_ids_of_each_written_word() -> None:
     tokens = [Token("ˈab", " "), Token("c"), Token(".", " "), Token(None, " "), Token("a")]
     phonemes = collect(tokens, VOCAB)
     assert phonemes.ids == [0, 156, 43, 44, 16, 45, 4, 16, 16, 43, 0]
-    assert phonemes.spans == [(2, 3), (5, 5), None, (9, 9)]
+    assert phonemes.spans == [(1, 3), (5, 5), None, (9, 9)]
 
 
 def test_sounding_finds_the_edges() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,5 +47,5 @@ def test_endless_text_is_cut_at_blanks() -> None:
 @given(st.text(alphabet="aB1 .,!?\n\"'—…", max_size=400))
 def test_pieces_are_in_order_and_lose_no_word(text: str) -> None:
     spans = list(phrases(text))
-    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
-    assert "".join(text[a:b] for a, b in spans).split() == text.split()
+    assert all(a[1] <= b[0] for a, b in pairwise(spans))
+    assert " ".join(text[a:b] for a, b in spans).split() == text.split()
