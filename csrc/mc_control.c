@@ -206,8 +206,12 @@ int mc_leg_open(struct mc_engine *engine, const struct mc_leg_cfg *cfg, mc_handl
 	if (index == engine->cfg.max_legs || !mc_ring_room(&engine->commands))
 		goto fail;
 	size_t size = mc_leg_size(cfg);
-	rc = size ? MC_ENOMEM : MC_EINVAL;
-	void *mem = size ? aligned_alloc(64, (size + 63) & ~(size_t)63) : NULL;
+	if (!size) { /* not buildable: the initialiser says why before it touches memory */
+		rc = mc_leg_init(&leg, NULL, 0, cfg);
+		goto fail;
+	}
+	void *mem = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	rc = MC_ENOMEM;
 	if (!mem)
 		goto fail;
 	rc = mc_leg_init(&leg, mem, size, cfg);

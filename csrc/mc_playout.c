@@ -410,7 +410,8 @@ static void do_cut(struct mc_playout *po, int16_t *out, size_t n, uint64_t tx_at
 		po->state = PLAYING;
 		po->fade_in_at = po->fade_n;
 	}
-	sink->emit(sink->ctx, &event);
+	if (cut || po->cut_cause != MC_CUT_CLOSE)
+		sink->emit(sink->ctx, &event);
 	for (uint32_t i = 0; i < po->count; i++) {
 		struct utterance *utt = queued(po, i);
 		if (utt->dead || utt->generation > cut_generation)

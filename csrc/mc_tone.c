@@ -29,6 +29,7 @@ enum {
 #define BIN_HZ 15.625f
 #define SHARE 0.80f     /* of the peaks in all energy above LOW_BIN */
 #define STEADY_HZ 10.0f /* from frame to frame */
+#define DRIFT_HZ 8.0f   /* of a single tone from its second frame until it is told: voices glide */
 #define SECOND 0.08f    /* the second peak's power over the first's, at least */
 /* RMS of -45 dBov as the one-sided energy of the windowed spectrum: N / 2 * rms^2 * sum of w^2. */
 #define ENERGY_MIN (184.0f * 184.0f * 512.0f * 192.0f / 2.0f)
@@ -44,8 +45,8 @@ struct row {
 static const struct row rows[] = {
 	{MC_TONE_DIAL, {350, 440}, 12, 19},     {MC_TONE_RINGBACK, {440, 480}, 12, 14},
 	{MC_TONE_RINGBACK, {400, 450}, 12, 14}, {MC_TONE_BUSY, {480, 620}, 12, 9},
-	{MC_TONE_PROGRESS, {425, 0}, 12, 13},   {MC_TONE_SIT, {914, 0}, 14, 0},
-	{MC_TONE_SIT, {985, 0}, 14, 0},         {MC_TONE_CNG, {1100, 0}, 60, 12},
+	{MC_TONE_PROGRESS, {425, 0}, 12, 13},   {MC_TONE_SIT, {914, 0}, 10, 0},
+	{MC_TONE_SIT, {985, 0}, 10, 0},         {MC_TONE_CNG, {1100, 0}, 60, 12},
 	{MC_TONE_CED, {2100, 0}, 60, 12},       {MC_TONE_BEEP, {1200, 0}, 800, 4},
 };
 enum { ROWS = sizeof rows / sizeof rows[0], BEEP_ROW = ROWS - 1 };
@@ -56,8 +57,9 @@ struct segment {
 	uint32_t frames; /* matched */
 	uint32_t span;   /* frames since it began */
 	uint32_t lost;
-	int told; /* the start event is out */
-	int mute; /* a later part of a SIT */
+	float low_hz, high_hz; /* extremes of a single tone since its second frame */
+	int told;              /* the start event is out */
+	int mute;              /* a later part of a SIT */
 };
 
 struct mc_tone {
@@ -264,6 +266,8 @@ int mc_tone_frame(struct mc_tone *t, const int16_t *pcm, struct mc_tone_event *e
 		if (found && near(hz[0], s->hz[0], STEADY_HZ) && near(hz[1], s->hz[1], STEADY_HZ)) {
 			s->frames++;
 			s->lost = 0;
+			s->low_hz = s->frames == 2 ? hz[0] : fminf(s->low_hz, hz[0]);
+			s->high_hz = s->frames == 2 ? hz[0] : fmaxf(s->high_hz, hz[0]);
 			s->hz[0] += 0.3f * (hz[0] - s->hz[0]);
 			s->hz[1] += 0.3f * (hz[1] - s->hz[1]);
 			found = 0;
@@ -283,7 +287,8 @@ int mc_tone_frame(struct mc_tone *t, const int16_t *pcm, struct mc_tone_event *e
 	}
 	if (t->sounding && !s->told && !s->lost) {
 		/* the frequency settles in the first windows: look it up until the start is told */
-		s->row = s->mute ? -1 : find_row(t, s->hz);
+		int glides = s->hz[1] <= 0 && s->high_hz - s->low_hz > DRIFT_HZ;
+		s->row = s->mute || glides ? -1 : find_row(t, s->hz);
 		uint32_t need = s->row >= 0 ? rows[s->row].min_frames : 0;
 		int wait = t->sit_age && near(s->hz[0], 1400, 50);
 		if (need && s->frames >= need && !wait) {

@@ -3,22 +3,26 @@
  * What does it do?  Reports the start and the end of tones of one or two frequencies.
  * How does it work? At 8 kHz (higher rates are decimated inside) the spectrum of the last 64 ms,
  *                   every 20 ms; its one or two highest peaks, which must hold 80 % of the energy
- *                   and keep their frequency within 10 Hz from frame to frame; then a table:
+ *                   and keep their frequency within 10 Hz from frame to frame and 8 Hz in all; then
+ * a table:
  *
  *                     kind      Hz                    from ms   source
- *                     DIAL      350+440               400       ITU-T E.180 Suppl. 2
+ *                     DIAL      350+440               400       ITU-T E.180, national plans
  *                     RINGBACK  440+480, 400+450      300
  *                     BUSY      480+620               200
  *                     PROGRESS  425                   300       one tone: dial, ring or busy
- *                     SIT       950, then 1400        -         ITU-T E.180 §6; at the second tone
- *                     CNG       1100 ±60              300       ITU-T T.30 §4.3
- *                     CED       2100 ±60              300       ITU-T T.30 §4.3, V.25
+ *                     SIT       950, then 1400        -         ITU-T E.180; at the second tone
+ *                     CNG       1100 ±60              300       ITU-T T.30
+ *                     CED       2100 ±60              300       ITU-T T.30, V.25
  *                     BEEP      400..2000             120       any other
  *
  *                   Cadence is not looked at. A tone at the frequency of CNG, PROGRESS or SIT that
  *                   ends too early for it is reported as BEEP when it ends.
  * How do I use it?  n = mc_tone_frame(t, pcm, events, MC_TONE_EVENTS) once per tick, on the legs
  *                   where something waits for a tone.
+ *
+ * Music has single notes that pass for a BEEP (about 4 per minute): whoever waits for a beep looks
+ * at what is around it.
  *
  * Tones of -45 dBov and above. Memory: under 3 KB. Cost: about 1.3 µs per frame at 8 kHz.
  */

@@ -1,6 +1,6 @@
 """Embed mediacore in a gateway: a caller's RTP comes in, the agent answers, a record comes out.
 
-    python examples/gateway.py 127.0.0.1 40000        # the caller's RTP address
+python examples/gateway.py 127.0.0.1 40000        # the caller's RTP address
 """
 
 import asyncio

@@ -196,7 +196,7 @@ class Maker:
                 at, d = int(r.integers(0, n - 4000)), int(r.uniform(8, 1600))
                 burst = r.standard_normal(d) * np.exp(-np.arange(d) / d * 5)
                 x[at : at + d] += burst * 10 ** (r.uniform(-20, 6) / 20)
-            return x * 4.5 / (np.abs(x).max() + 1e-9) + 0.01 * white
+            return np.asarray(x * 4.5 / (np.abs(x).max() + 1e-9) + 0.01 * white)
         if kind == "tones":
             at = 0
             while at < n:

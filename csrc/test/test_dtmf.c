@@ -28,8 +28,8 @@ static double gauss(uint32_t *seed)
 struct keying {
 	uint32_t srate;
 	double on_ms, off_ms, low_db, high_db; /* amplitude below full scale */
-	double low_shift, high_shift;	       /* of the frequencies, relative */
-	double snr_db;			       /* 0: none */
+	double low_shift, high_shift;          /* of the frequencies, relative */
+	double snr_db;                         /* 0: none */
 	uint32_t seed;
 };
 
@@ -144,9 +144,9 @@ static void accepts(void)
 
 static void rejects(void)
 {
-	static const double shift[][2] = {{0.035, 0},	  {-0.035, 0},	   {0, 0.035},
-					  {0, -0.035},	  {0.035, -0.035}, {0.05, 0.05},
-					  {-0.045, 0.01}, {0.01, 0.06},	   {0.01, -0.06}};
+	static const double shift[][2] = {{0.035, 0},     {-0.035, 0},     {0, 0.035},
+					  {0, -0.035},    {0.035, -0.035}, {0.05, 0.05},
+					  {-0.045, 0.01}, {0.01, 0.06},    {0.01, -0.06}};
 	for (uint32_t seed = 1; seed <= 5; seed++) {
 		struct keying k = plain;
 		k.seed = seed;
@@ -286,7 +286,8 @@ static void generator(void)
 		CHECK_EQ(mc_dtmf_gen(a, n, rates[i], '9', 0, n - 40, -13, -10), MC_OK);
 		for (size_t at = 0, k = 1; at < n; at += k, k = k % 97 + 1) {
 			size_t len = k < n - at ? k : n - at;
-			CHECK_EQ(mc_dtmf_gen(b + at, len, rates[i], '9', at, n - 40, -13, -10), MC_OK);
+			CHECK_EQ(mc_dtmf_gen(b + at, len, rates[i], '9', at, n - 40, -13, -10),
+				 MC_OK);
 		}
 		CHECK(memcmp(a, b, n * sizeof *a) == 0);
 		double want = 32768 * sqrt(pow(10, -1.3) + pow(10, -1.0));

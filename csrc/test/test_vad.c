@@ -44,7 +44,8 @@ static void talk(size_t n, double srate, double from_s, double f0, uint32_t seed
 		double kind = test_rand(&s) / 4294967296.0;
 		double f1 = 300 + 500 * kind, f2 = 900 + 1300 * (test_rand(&s) / 4294967296.0);
 		double env = sin(pi * at);
-		double pitch = f0 * (1 + 0.12 * sin(2 * pi * 0.7 * t) + 0.05 * sin(2 * pi * 3.1 * t));
+		double pitch =
+			f0 * (1 + 0.12 * sin(2 * pi * 0.7 * t) + 0.05 * sin(2 * pi * 3.1 * t));
 		if (syllable % 9 == 8)
 			env = 0;
 		phase += pitch / srate;
@@ -57,7 +58,8 @@ static void talk(size_t n, double srate, double from_s, double f0, uint32_t seed
 		double formant[3] = {f1, f2, 2600}, width[3] = {70, 100, 160};
 		for (int k = 0; k < 3; k++) {
 			double r = exp(-pi * width[k] / srate);
-			double v = x * (1 - r) * 6 + 2 * r * cos(2 * pi * formant[k] / srate) * y[k][0] -
+			double v = x * (1 - r) * 6 +
+				   2 * r * cos(2 * pi * formant[k] / srate) * y[k][0] -
 				   r * r * y[k][1];
 			y[k][1] = y[k][0];
 			y[k][0] = v;
@@ -261,14 +263,10 @@ static void gate_table(void)
 		const char *out;
 	} rows[] = {
 		{1, ".#....", " S  E "}, /* hangover 60 ms: three quiet frames */
-		{2, "#.#...", "  S  E"},
-		{2, "##.#..", " S    "},
-		{2, "#..#..", "      "},
-		{3, "##.#...", "   S  E"},
-		{3, "#.#.#.#", "       "},
-		{2, "##-----...", " S       E"}, /* in between holds */
-		{2, "--....", "      "},
-		{2, "##...##...", " S  E S  E"},
+		{2, "#.#...", "  S  E"},   {2, "##.#..", " S    "},
+		{2, "#..#..", "      "},   {3, "##.#...", "   S  E"},
+		{3, "#.#.#.#", "       "}, {2, "##-----...", " S       E"}, /* in between holds */
+		{2, "--....", "      "},   {2, "##...##...", " S  E S  E"},
 	};
 	for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
 		struct mc_vad *vad = make((struct mc_vad_cfg){
@@ -277,7 +275,7 @@ static void gate_table(void)
 			struct mc_vad_edge e = {0};
 			char c = rows[k].in[f];
 			int p = c == '#' ? 30000 : c == '-' ? 14000 : 100;
-			enum mc_vad_kind want = rows[k].out[f] == 'S' ? MC_VAD_START
+			enum mc_vad_kind want = rows[k].out[f] == 'S'   ? MC_VAD_START
 						: rows[k].out[f] == 'E' ? MC_VAD_END
 									: MC_VAD_NONE;
 			CHECK_EQ(mc_vad_speech(vad, p, &e), want);

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from mediacore.call import CallSettings
-from mediacore.dialogue import load_dialogue
 from mediacore.providers.dialogue_llm import DialogueLlm
 from mediacore.providers.hibari import HibariTts
 from mediacore.providers.whisper import WhisperStt
 from mediacore.session.parts import CallParts, Tool
-from mediacore.slots.driver import LlmDriver, SttDriver, TtsDriver, TurnDriver
+from mediacore.slots.driver import Closable, LlmDriver, SttDriver, TtsDriver, TurnDriver
 from mediacore.slots.llm import Llm
 from mediacore.slots.policy import LlmPolicy, SttPolicy, TtsPolicy
 from mediacore.slots.report import Clock
 from mediacore.slots.stt import Stt
 from mediacore.slots.tts import Tts
 from mediacore.slots.turn import TurnDetector
+from mediacore.stages import load_dialogue
 
 
 @runtime_checkable
@@ -80,7 +80,8 @@ class Agent:
 
     async def aclose(self) -> None:
         """Close all providers; idempotent."""
-        for provider in (*self.stt, *self.llm, *self.tts):
+        providers: tuple[Closable, ...] = (*self.stt, *self.llm, *self.tts)
+        for provider in providers:
             await provider.aclose()
         if self.turn_detector is not None:
             await self.turn_detector.aclose()

@@ -1,8 +1,8 @@
 """The public face: an engine that takes calls, and the calls.
 
-    async with Engine() as engine:
-        call = await engine.call(RtpTransport(remote=("127.0.0.1", 4000)), agent)
-        record = await call.wait_ended()
+async with Engine() as engine:
+    call = await engine.call(RtpTransport(remote=("127.0.0.1", 4000)), agent)
+    record = await call.wait_ended()
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from mediacore.transports.rtp import RtpTransport, open_rtp
 
 log = logging.getLogger("mediacore.engine")
 _TICKS_PER_MS = 1 / 20
+_TAP_MS = 1500  # a loop that is a second late loses no audio
 _BUDGET_SLACK_MS = 60_000  # the leg's own limit, beyond what the call's rules allow
 
 
@@ -105,7 +106,8 @@ class Engine:
         hub, group = self._hub, self._group
         assert hub is not None and group is not None
         try:
-            await group.__aexit__(exc_type, exc, traceback)
+            # Without the body's exception: it goes to the caller as it is, not in a group.
+            await group.__aexit__(None, None, None)
         finally:
             hub.stop()
             hub.engine.close()
@@ -139,11 +141,10 @@ class Engine:
         config = replace(
             transport.leg,
             taps=transport.leg.taps | Tap.RX | Tap.RECORD | Tap.NOTES,
+            tap_ms=max(transport.leg.tap_ms, _TAP_MS),
             budget_ticks=int((limit_ms + _BUDGET_SLACK_MS) * _TICKS_PER_MS) if limit_ms else 0,
         )
-        leg, local = open_rtp(
-            hub.engine, replace(transport, leg=config), seed=secrets.randbits(63)
-        )
+        leg, local = open_rtp(hub.engine, replace(transport, leg=config), seed=secrets.randbits(63))
         facts = TransportFacts(
             kind="rtp",
             codec=transport.codec,

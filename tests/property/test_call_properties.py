@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import fields
+from random import Random
 from typing import Any, get_args
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediacore.call import (
     Action,
     BargeProfiles,
+    CallerGone,
     CallSettings,
     CallStarted,
     CutPlayout,
     Event,
+    GenerationSeen,
     Hangup,
+    HangupRequested,
     Phase,
+    ReplyEnded,
+    ReplyHangup,
+    ReplyText,
+    ReplyToolCall,
     Speak,
+    SpeechFailed,
+    SpeechReady,
+    SpeechSynthesised,
+    SpeechWords,
     StartReply,
+    ToolFinished,
+    TranscriptFinal,
+    TranscriptPartial,
     TurnSettings,
     Wake,
     initial_state,
@@ -35,81 +50,77 @@ from mediacore.errors import ErrorClass
 from mediacore.events import (
     CloseReason,
     CutCause,
+    DigitReceived,
     DigitSource,
+    LegClosed,
     LegOpened,
+    MarkReached,
     PlayoutCut,
+    PlayoutDucked,
     PlayoutEvent,
+    PlayoutPaused,
+    PlayoutResumed,
+    PlayoutStarted,
+    PlayoutUnderrun,
+    SpeechEnded,
+    SpeechStarted,
+    UtteranceFinished,
 )
 from mediacore.media import BargeAction, BargeIn
 
 LEG = 1
-TEXTS = st.sampled_from(
-    ["", "Yes.", "okay", "I want a", "Where is my order?", "stop that now", "5 5 5", "Hello. "]
-)
-PIECES = st.sampled_from(["Hello, ", "this is a sentence. ", "and one more, ", "**x** ", "end"])
+TEXTS = ("", "Yes.", "okay", "I want a", "Where is my order?", "stop that now", "5 5 5", "Hello. ")
+PIECES = ("Hello, ", "this is a sentence. ", "and one more, ", "**x** ", "end")
+GAPS_US = (0, 0, 1000, 20_000, 20_000, 150_000, 500_000, 3_000_000)
+RARE = (LegClosed, CallerGone, HangupRequested, CallStarted, GenerationSeen, LegOpened)
+COMMON = tuple(kind for kind in EVENT_TYPES if kind not in RARE)
 
-FIELDS: dict[str, st.SearchStrategy[Any]] = {
-    "leg": st.sampled_from([LEG, LEG, LEG, LEG, 2]),
-    "tick": st.integers(0, 5000),
-    "at": st.integers(0, 800_000),
-    "srate_hz": st.sampled_from([8000, 16000]),
-    "p": st.floats(0, 1),
-    "id": st.sampled_from(["a", "b"]),
-    "name": st.just("look_up"),
-    "arguments": st.just("{}"),
-    "ok": st.booleans(),
-    "confidence": st.none() | st.floats(0, 1),
-    "by": st.just("api"),
-    "digit": st.sampled_from(list("0123456789*#")),
-    "source": st.sampled_from(DigitSource),
-    "cause": st.sampled_from(CutCause),
-    "error_class": st.sampled_from(ErrorClass),
-    "ducked": st.booleans(),
-    "words": st.lists(
-        st.builds(
-            WordTime, *(st.integers(-5, 40) for _ in range(2)), *(st.integers(-9, 9000),) * 2
-        ),
-        max_size=3,
-    ).map(tuple),
+LIKELY: dict[Phase, tuple[type, ...]] = {
+    Phase.LISTENING: (SpeechStarted, SpeechStarted, TranscriptFinal, DigitReceived),
+    Phase.CALLER_SPEAKING: (SpeechEnded, SpeechEnded, TranscriptPartial, TranscriptFinal),
+    Phase.ENDPOINTING: (TranscriptFinal, Wake, Wake, ReplyText, ReplyEnded, SpeechStarted),
+    Phase.THINKING: (
+        *(ReplyText, ReplyText, ReplyToolCall, ToolFinished, ReplyEnded, ReplyHangup),
+        *(SpeechReady, SpeechSynthesised, SpeechFailed, SpeechStarted),
+        *(PlayoutStarted, PlayoutStarted, PlayoutStarted, PlayoutStarted),
+    ),
+    Phase.SPEAKING: (
+        *(ReplyText, ReplyEnded, MarkReached, SpeechWords, PlayoutUnderrun, SpeechStarted),
+        *(UtteranceFinished, UtteranceFinished, PlayoutPaused, PlayoutDucked, TranscriptPartial),
+    ),
+    Phase.PAUSED: (PlayoutCut, PlayoutResumed, TranscriptFinal, SpeechEnded, Wake),
+    Phase.CLOSING: (PlayoutStarted, UtteranceFinished, PlayoutPaused, ReplyEnded, SpeechStarted),
 }
-NUMBERS = st.integers(0, 20_000)
+
+VALUES: dict[str, Callable[[Random], Any]] = {
+    "leg": lambda r: LEG if r.random() < 0.97 else 2,
+    "tick": lambda r: r.randrange(5000),
+    "at": lambda r: r.randrange(800_000),
+    "srate_hz": lambda r: r.choice([8000, 16000]),
+    "p": lambda r: r.random(),
+    "id": lambda r: r.choice("ab"),
+    "name": lambda r: "look_up",
+    "arguments": lambda r: "{}",
+    "ok": lambda r: r.random() < 0.5,
+    "confidence": lambda r: r.choice([None, 0.5]),
+    "by": lambda r: "api",
+    "digit": lambda r: r.choice("0123456789*#"),
+    "source": lambda r: r.choice(list(DigitSource)),
+    "cause": lambda r: r.choice(list(CutCause)),
+    "error_class": lambda r: r.choice(list(ErrorClass)),
+    "ducked": lambda r: r.random() < 0.5,
+    "reason": lambda r: "why",
+    "text": lambda r: r.choice(TEXTS),
+    "words": lambda r: tuple(
+        WordTime(r.randint(-5, 40), r.randint(-5, 40), r.randint(-9, 9000), r.randint(-9, 9000))
+        for _ in range(r.randrange(4))
+    ),
+}
+
+SCRIPTS = st.lists(st.integers(0, 2**32), min_size=20, max_size=150)
+"""One seed per event: what it is depends on the state it meets."""
 
 
-@dataclass(frozen=True)
-class Draw:
-    """An event to be made; generation and utterance are aimed at what is open, or near it."""
-
-    kind: type
-    values: tuple[tuple[str, Any], ...]
-    off: int
-    gap_us: int
-
-
-def draws(kinds: list[type]) -> st.SearchStrategy[Draw]:
-    def of(kind: type) -> st.SearchStrategy[Draw]:
-        parts = {
-            f.name: FIELDS.get(f.name, TEXTS if f.name == "text" else NUMBERS) for f in fields(kind)
-        }
-        if kind.__name__ == "ReplyText":
-            parts["text"] = PIECES
-        if "reason" in parts:
-            parts["reason"] = (
-                st.sampled_from(CloseReason) if kind.__name__ == "LegClosed" else st.just("why")
-            )
-        return st.builds(
-            Draw,
-            st.just(kind),
-            st.fixed_dictionaries(parts).map(lambda d: tuple(d.items())),
-            st.sampled_from([0, 0, 0, 0, 0, -1, 1]),
-            st.sampled_from([0, 1000, 20_000, 150_000, 700_000, 3_000_000]),
-        )
-
-    return st.one_of([of(kind) for kind in kinds])
-
-
-LAST = ("LegClosed", "CallerGone", "HangupRequested", "CallStarted", "GenerationSeen")
-OFTEN = [k for k in EVENT_TYPES if k.__name__ not in LAST]
-SCRIPTS = st.lists(draws(OFTEN * 3 + list(EVENT_TYPES)), max_size=50)
 SETTINGS = st.builds(
     CallSettings,
     greeting=st.sampled_from(["", "Hello, who is there?"]),
@@ -127,20 +138,34 @@ SETTINGS = st.builds(
 )
 
 
-def make(draw: Draw, state: CallState) -> Event:
-    """The event, aimed at the state."""
-    values = dict(draw.values)
-    agent = state.agent
+def choose(r: Random, state: CallState) -> type:
+    """A kind of event: mostly one that makes sense now."""
+    dice = r.random()
+    if dice < 0.01:
+        return r.choice(RARE)
+    likely = LIKELY.get(state.phase)
+    return r.choice(likely if likely and dice < 0.8 else COMMON)
+
+
+def make(kind: type, r: Random, state: CallState) -> Event:
+    """An event; generation and utterance are those that are open, or next to them."""
+    values = {f.name: VALUES.get(f.name, lambda r: r.randrange(20_000))(r) for f in fields(kind)}
+    off = 0 if r.random() < 0.8 else r.choice([-1, 1])
     if "generation" in values:
-        values["generation"] = max(state.generation + draw.off, 0)
+        values["generation"] = max(state.generation + off, 0)
     if "segment" in values:
-        values["segment"] = state.segment + draw.off
+        values["segment"] = state.segment + off
     if "utterance" in values:
-        open_ids = [u.id for u in agent.utterances if not u.state.final] if agent else []
-        values["utterance"] = (open_ids[0] if open_ids else state.next_utterance) + draw.off
-    if draw.kind is PlayoutCut:
+        spoken = state.agent.utterances if state.agent else ()
+        aimed = [u.id for u in spoken if not u.state.final] or [state.next_utterance]
+        values["utterance"] = aimed[0] + off
+    if kind is PlayoutCut:
         values["next_generation"] = ((state.generation >> 32) + 1) << 32
-    return draw.kind(**values)  # type: ignore[no-any-return]
+    if kind is ReplyText:
+        values["text"] = r.choice(PIECES)
+    if kind is LegClosed:
+        values["reason"] = r.choice(list(CloseReason))
+    return kind(**values)  # type: ignore[no-any-return]
 
 
 def check(state: CallState, before: CallState, actions: list[Action]) -> None:
@@ -167,35 +192,37 @@ def check(state: CallState, before: CallState, actions: list[Action]) -> None:
     assert state.next_utterance >= before.next_utterance
 
 
-def walk(config: CallSettings, script: list[Draw]) -> list[tuple[CallState, list[Action]]]:
-    state = initial_state(config)
-    now = 1_000_000
-    out = []
-    opening: list[Event] = [LegOpened(LEG, 0, 0), CallStarted(LEG, 8000)]
-    for item in [*opening, *script]:
-        if isinstance(item, Draw):
-            now += item.gap_us
-            deadline = next_deadline(state)
-            if deadline is not None and deadline < now:
-                before = state
-                state, actions = step(state, Wake(), max(deadline, 1_000_000))
-                check(state, before, actions)
-                out.append((state, actions))
-            event = make(item, state)
-        else:
-            event = item
+def walk(config: CallSettings, script: list[int]) -> list[tuple[CallState, list[Action]]]:
+    """Run a script, checking every step. Wakes come in time or late."""
+    state, now = initial_state(config), 1_000_000
+    out: list[tuple[CallState, list[Action]]] = []
+
+    def take(event: Event) -> None:
+        nonlocal state
         before = state
         state, actions = step(state, event, now)
         check(state, before, actions)
         out.append((state, actions))
         deadline = next_deadline(state)
         assert deadline is None or deadline > now, "a due timer was left over"
+
+    take(LegOpened(LEG, 0, 0))
+    take(CallStarted(LEG, 8000))
+    for seed in script:
+        r = Random(seed)
+        until = now + r.choice(GAPS_US)
+        deadline = next_deadline(state)
+        if deadline is not None and deadline < until and r.random() < 0.7:
+            now = deadline
+            take(Wake())
+        now = until
+        take(make(choose(r, state), r, state))
     return out
 
 
 @settings(max_examples=150, deadline=None)
 @given(SETTINGS, SCRIPTS)
-def test_any_sequence_of_events_is_survived(config: CallSettings, script: list[Draw]) -> None:
+def test_any_sequence_of_events_is_survived(config: CallSettings, script: list[int]) -> None:
     steps = walk(config, script)
     actions = [a for _, step_actions in steps for a in step_actions]
     hangups = [a for a in actions if isinstance(a, Hangup)]
@@ -207,7 +234,7 @@ def test_any_sequence_of_events_is_survived(config: CallSettings, script: list[D
 @settings(max_examples=80, deadline=None)
 @given(SETTINGS, SCRIPTS)
 def test_nothing_is_spoken_for_a_generation_that_was_cut(
-    config: CallSettings, script: list[Draw]
+    config: CallSettings, script: list[int]
 ) -> None:
     cut = -1
     for _, actions in walk(config, script):
@@ -220,7 +247,7 @@ def test_nothing_is_spoken_for_a_generation_that_was_cut(
 
 @settings(max_examples=60, deadline=None)
 @given(SETTINGS, SCRIPTS)
-def test_left_alone_every_call_ends(config: CallSettings, script: list[Draw]) -> None:
+def test_left_alone_every_call_ends(config: CallSettings, script: list[int]) -> None:
     state = walk(config, script)[-1][0]
     hangups = int(state.phase is Phase.ENDED)
     for _ in range(200):
@@ -233,20 +260,33 @@ def test_left_alone_every_call_ends(config: CallSettings, script: list[Draw]) ->
     assert hangups == 1
 
 
-@pytest.mark.parametrize("kind", EVENT_TYPES, ids=lambda k: k.__name__)
-@settings(max_examples=12, deadline=None)
-@given(config=SETTINGS, script=st.lists(draws(OFTEN), min_size=5, max_size=25), data=st.data())
-def test_every_event_is_handled_in_every_phase(
-    kind: type, config: CallSettings, script: list[Draw], data: st.DataObject
-) -> None:
-    for state, _ in walk(config, script):
-        event = make(data.draw(draws([kind])), state)
-        now = 400_000_000
-        after, actions = step(state, event, now)
-        check(after, state, actions)
-        if kind not in TRANSITIONS[state.phase] and not isinstance(event, PlayoutEvent):
-            grew = after.counts.illegal + after.counts.stale
-            assert grew == state.counts.illegal + state.counts.stale + 1
+@settings(max_examples=25, deadline=None)
+@given(SETTINGS, SCRIPTS)
+def test_every_event_is_handled_in_every_phase(config: CallSettings, script: list[int]) -> None:
+    for state, _ in walk(config, script)[::4]:
+        r = Random(state.next_utterance)
+        for kind in EVENT_TYPES:
+            event = make(kind, r, state)
+            after, actions = step(state, event, 400_000_000)
+            check(after, state, actions)
+            if kind not in TRANSITIONS[state.phase] and not isinstance(event, PlayoutEvent):
+                grown = after.counts.illegal + after.counts.stale
+                assert grown == state.counts.illegal + state.counts.stale + 1
+
+
+def test_the_scripts_reach_every_phase_and_action() -> None:
+    phases: set[Phase] = set()
+    actions: set[type] = set()
+    for n in range(60):
+        r = Random(n)
+        config = CallSettings(
+            greeting="Hello.", turn=TurnSettings(speculative=n % 2 == 0, detector=True)
+        )
+        for state, step_actions in walk(config, [r.randrange(2**32) for _ in range(150)]):
+            phases.add(state.phase)
+            actions.update(type(a) for a in step_actions)
+    assert phases == set(Phase)
+    assert actions == set(get_args(Action))
 
 
 def test_the_script_covers_every_event() -> None:

@@ -76,6 +76,13 @@ class Draft:
         running = self.state.interruption
         return running is not None and running.committed
 
+    def utterance(self, utterance: int) -> Utterance:
+        """An utterance that the gate has let through: it is there."""
+        utt = self.find(utterance)
+        if utt is None:
+            raise AssertionError("no such utterance is open")
+        return utt
+
     def find(self, utterance: int) -> Utterance | None:
         """An utterance of the agent's open turn."""
         agent = self.state.agent

@@ -1,7 +1,7 @@
 """Word times of synthesised speech when the synthesiser gives none.
 
-Words are weighted by syllables (digits, symbols and initials expanded as they are read out) and
-laid out over the utterance's active time, with pauses at punctuation. While the total length is
+Words are weighted by syllables and letters (digits, symbols and initials expanded as they are read
+out) and laid out over the utterance's active time, with pauses at punctuation. While the total length is
 not known yet, the rate measured on the call's earlier utterances is used, stretched to what is
 already queued. Positions are samples of the utterance, so stalls and pauses do not matter.
 """
@@ -18,12 +18,17 @@ _TOKEN: Final = re.compile(r"\S+")
 _VOWELS: Final = re.compile(r"[aeiouy]+")
 _SILENT_END: Final = re.compile(r"[^leioy]e$|[aeiouy]le$|[^tde]ed$|[^sxzcge]es$")
 _PIECE: Final = re.compile(r"\d[\d,]*(?:\.\d+)?|[A-Za-zÀ-ÿ'’]+|[^\w\s]", re.UNICODE)
-_DIGIT_UNITS: Final = (2, 1, 1, 1, 1, 1, 1, 2, 1, 1)
-_TEEN_UNITS: Final = (1, 3, 1, 2, 2, 2, 2, 3, 2, 2)
-_SYMBOL_UNITS: Final = {"$": 2, "€": 2, "£": 1, "%": 2, "@": 1, "&": 1, "+": 1, "#": 2, "=": 2}
+_DIGIT_SYLLABLES: Final = (2, 1, 1, 1, 1, 1, 1, 2, 1, 1)
+_TEEN_SYLLABLES: Final = (1, 3, 1, 2, 2, 2, 2, 3, 2, 2)
+_SYMBOL_SYLLABLES: Final = {"$": 2, "€": 2, "£": 1, "%": 2, "@": 1, "&": 1, "+": 1, "#": 2, "=": 2}
+_LETTER: Final = 0.25  # of a unit; a syllable of three letters makes one unit
+_SYLLABLE: Final = 0.25
+_FIGURE: Final = 1.3  # a syllable of a figure: they are spoken with care
+_SPELLED: Final = 2.2  # a digit by itself
+_WORD_GAP: Final = 0.25
 _SHORT_PAUSE: Final = 0.8
-_LONG_PAUSE: Final = 2.0
-_DEFAULT_US: Final = 210_000
+_LONG_PAUSE: Final = 1.9
+_DEFAULT_US: Final = 165_000
 _MAX_OBSERVED: Final = 4
 
 
@@ -114,17 +119,22 @@ def token_units(token: str) -> float:
     total = 0.0
     pieces = _PIECE.findall(token)
     spelled = any(c.isdigit() for c in token) and any(c.isalpha() for c in token)
+    money = any(c in "$€£" for c in pieces)
     for i, piece in enumerate(pieces):
         if piece[0].isdigit():
-            total += number_units(piece)
+            total += number_units(piece, money)
         elif piece[0].isalpha():
             letters = piece.replace("'", "").replace("’", "")
-            total += _letter_units(letters) if _is_initials(letters, spelled) else syllables(piece)
+            if _is_initials(letters, spelled):
+                total += _FIGURE * _letter_names(letters)
+            else:
+                total += _SYLLABLE * syllables(piece) + _LETTER * len(letters)
         elif piece == ".":
             inner = 0 < i < len(pieces) - 1
-            total += 1 if inner and max(len(pieces[i - 1]), len(pieces[i + 1])) > 1 else 0
+            if inner and max(len(pieces[i - 1]), len(pieces[i + 1])) > 1:
+                total += _FIGURE
         else:
-            total += _SYMBOL_UNITS.get(piece, 0)
+            total += _FIGURE * _SYMBOL_SYLLABLES.get(piece, 0)
     return total
 
 
@@ -141,34 +151,37 @@ def syllables(word: str) -> int:
     return max(count, 1)
 
 
-def number_units(number: str) -> int:
-    """Syllables of a figure as it is read out: quantities in words, long ones digit by digit."""
-    whole, _, fraction = number.replace(",", "").partition(".")
-    spelled = len(whole) > 4 and "," not in number
-    if spelled or (len(whole) > 1 and whole.startswith("0")):
-        units = sum(_DIGIT_UNITS[int(d)] for d in whole)
+def number_units(number: str, money: bool = False) -> float:
+    """Units of a figure as it is read out: quantities in words, long ones digit by digit."""
+    whole, _, fraction = number.rstrip(",").partition(".")
+    grouped, whole = "," in whole, whole.replace(",", "")
+    if (len(whole) > 4 and not grouped) or (len(whole) > 1 and whole.startswith("0")):
+        units = _SPELLED * len(whole)
     else:
-        units = _quantity_units(int(whole[:12] or "0"))
-    if fraction:
-        units += 1 + sum(_DIGIT_UNITS[int(d)] for d in fraction)
+        units = _FIGURE * _quantity_syllables(int(whole[:12] or "0"), year=not grouped)
+    if fraction and money:
+        units += _FIGURE * (2 + _quantity_syllables(int(fraction[:4]), year=False))
+    elif fraction:
+        units += _FIGURE + _SPELLED * len(fraction)
     return units
 
 
-def _quantity_units(value: int) -> int:
+def _quantity_syllables(value: int, *, year: bool) -> int:
     if value < 10:
-        return _DIGIT_UNITS[value]
+        return _DIGIT_SYLLABLES[value]
     if value < 20:
-        return _TEEN_UNITS[value - 10]
+        return _TEEN_SYLLABLES[value - 10]
     if value < 100:
         tens = 3 if value // 10 == 7 else 2
-        return tens + (_DIGIT_UNITS[value % 10] if value % 10 else 0)
+        return tens + (_DIGIT_SYLLABLES[value % 10] if value % 10 else 0)
     if value < 1000:
-        rest = value % 100
-        return _DIGIT_UNITS[value // 100] + 2 + (_quantity_units(rest) if rest else 0)
-    if 1100 <= value < 2100 and value % 100 and value % 1000 >= 10:
-        return _quantity_units(value // 100) + _quantity_units(value % 100)
-    group, rest = (1_000_000, value % 1_000_000) if value >= 1_000_000 else (1000, value % 1000)
-    return _quantity_units(value // group) + 2 + (_quantity_units(rest) if rest else 0)
+        size, name, rest = _DIGIT_SYLLABLES[value // 100], 2, value % 100
+    elif year and 1100 <= value < 2100 and value % 1000 >= 10:
+        size, name, rest = _quantity_syllables(value // 100, year=False), 0, value % 100
+    else:
+        group = 1_000_000 if value >= 1_000_000 else 1000
+        size, name, rest = _quantity_syllables(value // group, year=False), 2, value % group
+    return size + name + (_quantity_syllables(rest, year=False) if rest else 0)
 
 
 def _is_initials(letters: str, spelled: bool) -> bool:
@@ -177,7 +190,7 @@ def _is_initials(letters: str, spelled: bool) -> bool:
     return letters.isupper() and (len(letters) <= 4 or not _VOWELS.search(letters.lower()))
 
 
-def _letter_units(letters: str) -> int:
+def _letter_names(letters: str) -> int:
     return sum(3 if c in "wW" else 1 for c in letters)
 
 
@@ -185,4 +198,4 @@ def _pause_after(token: str) -> float:
     bare = token.rstrip("\"'”’)]")
     if bare.endswith((".", "?", "!", "…")):
         return _LONG_PAUSE
-    return _SHORT_PAUSE if bare.endswith((",", ";", ":", "—", "–")) else 0.0
+    return _SHORT_PAUSE if bare.endswith((",", ";", ":", "—", "–")) else _WORD_GAP

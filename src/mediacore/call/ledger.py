@@ -137,6 +137,14 @@ def finish(utt: Utterance, at: int, position: int, wire: int) -> Utterance:
     return replace(utt, state=UtteranceState.FINISHED, started=True, wire=wire)
 
 
+def overtaken(utt: Utterance, at: int) -> Utterance:
+    """A later one is at its turn, so this one was played to its end; the report was lost."""
+    if utt.state.final:
+        return utt
+    position = max(utt.played, utt.queued if utt.total is None else utt.total)
+    return finish(utt, at, position, position)
+
+
 def cut(utt: Utterance, at: int, position: int, wire: int, cause: str) -> Utterance:
     """Stopped for good; the last sample went out before `at`."""
     if not utt.started and not position:

@@ -27,6 +27,9 @@ def only_ledger(d: Draft, event: PlayoutEvent) -> None:
     if utt is None:
         return
     at, position = event.at, event.position
+    if not isinstance(event, UtteranceRefused):
+        for earlier in d.agent.utterances[: d.agent.utterances.index(utt)]:
+            d.set_utterance(ledger.overtaken(earlier, at))
     match event:
         case PlayoutStarted():
             utt = ledger.start(utt, at)
@@ -52,9 +55,7 @@ def only_ledger(d: Draft, event: PlayoutEvent) -> None:
 def playout_started(d: Draft, event: PlayoutStarted) -> None:
     """The agent is heard. Over a caller who speaks already it waits."""
     only_ledger(d, event)
-    utt = d.find(event.utterance)
-    if utt is None:
-        return
+    utt = d.utterance(event.utterance)
     d.set_agent(dry_since_us=None)
     if utt.kind is not UtteranceKind.FILLER:
         d.set_stamps(first_frame_us=d.state.clock.us(event.at, d.now))
@@ -102,8 +103,7 @@ def playout_moves(d: Draft, event: MarkReached) -> None:
 def playout_dry(d: Draft, event: PlayoutUnderrun) -> None:
     """The caller hears a gap; too long a one is a failure."""
     only_ledger(d, event)
-    utt = d.find(event.utterance)
-    if utt is not None and utt.total is None:
+    if d.utterance(event.utterance).total is None:
         d.set_agent(dry_since_us=d.now)
 
 

@@ -12,16 +12,12 @@ _WORTH_A_RECOVERY = (UtteranceKind.REPLY, UtteranceKind.GREETING)
 
 def speech_words(d: Draft, event: SpeechWords) -> None:
     """Word times go into the ledger."""
-    utt = d.find(event.utterance)
-    if utt is not None:
-        d.set_utterance(ledger.with_words(utt, event.words))
+    d.set_utterance(ledger.with_words(d.utterance(event.utterance), event.words))
 
 
 def speech_ready(d: Draft, event: SpeechReady) -> None:
     """Audio goes to playout."""
-    utt = d.find(event.utterance)
-    if utt is None:
-        return
+    utt = d.utterance(event.utterance)
     if utt.kind is not UtteranceKind.FILLER:
         d.set_stamps(first_audio_us=d.now)
     if event.queued_samples > utt.queued:
@@ -31,9 +27,7 @@ def speech_ready(d: Draft, event: SpeechReady) -> None:
 
 def speech_synthesised(d: Draft, event: SpeechSynthesised) -> None:
     """The length is known: better word times, and a better rate for those to come."""
-    utt = d.find(event.utterance)
-    if utt is None:
-        return
+    utt = d.utterance(event.utterance)
     utt = ledger.with_total(utt, event.total_samples, event.lead_samples, event.tail_samples)
     d.set_agent(dry_since_us=None)
     d.set_utterance(utt)
@@ -42,9 +36,7 @@ def speech_synthesised(d: Draft, event: SpeechSynthesised) -> None:
 
 def speech_failed(d: Draft, event: SpeechFailed) -> None:
     """Nothing of it can be heard, or only its beginning. The caller is told once a turn."""
-    utt = d.find(event.utterance)
-    if utt is None:
-        return
+    utt = d.utterance(event.utterance)
     utt = ledger.with_failure(utt, event.queued_samples)
     d.set_utterance(utt)
     d.log(

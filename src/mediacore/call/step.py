@@ -57,6 +57,8 @@ def is_stale(state: CallState, event: Event) -> bool:
             return agent is None or all(u.id != event.utterance for u in agent.utterances)
         case TurnProbability():
             return state.phase is not Phase.ENDPOINTING or state.segment != event.segment
+        case EventsLost():
+            return False
         case MediaEvent() if state.leg is not None and event.leg != state.leg:
             return True
         case PlayoutCut():

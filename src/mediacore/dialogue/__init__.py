@@ -1,6 +1,14 @@
-"""Dialogue without a language model: a stage graph with expected answers and reply templates."""
+"""Conversations without a model: a stage graph with phrase patterns and reply templates in YAML."""
 
-from mediacore.dialogue.run import Reply, reply_to
-from mediacore.dialogue.script import Script, load_dialogue, parse_dialogue
+from mediacore.dialogue.document import Dialogue, load_dialogue, parse_dialogue
+from mediacore.dialogue.machine import Exchange, Reply, State, replay
 
-__all__ = ["Reply", "Script", "load_dialogue", "parse_dialogue", "reply_to"]
+__all__ = [
+    "Dialogue",
+    "Exchange",
+    "Reply",
+    "State",
+    "load_dialogue",
+    "parse_dialogue",
+    "replay",
+]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from mediacore.dialogue import Script, reply_to
 from mediacore.slots.llm import LlmEvent, LlmHangup, LlmInfo, LlmRequest, LlmText
+from mediacore.stages import Script, reply_to
 
 
 class DialogueLlm:

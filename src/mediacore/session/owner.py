@@ -288,9 +288,7 @@ class CallOwner:
                 case TurnCompleted():
                     self._recorder.turn(action.turn)
         except MediaError as error:
-            self._recorder.error(
-                ErrorNote(self._last_at, "core", type(error).__name__, str(error))
-            )
+            self._recorder.error(ErrorNote(self._last_at, "core", type(error).__name__, str(error)))
             log.error(
                 "core refused an action",
                 extra={"call": self._options.call_id, "action": type(action).__name__},

@@ -67,6 +67,7 @@ class Recorder:
         self._turns: dict[int, Turn] = {}
         self._speech: list[SpeechBand] = []
         self._speech_start: int | None = None
+        self._paused = False
         self._marks: list[Mark] = []
         self._decisions: list[DecisionNote] = []
         self._errors: list[ErrorNote] = []
@@ -116,11 +117,15 @@ class Recorder:
                     self._speech.append(SpeechBand(self._speech_start, event.at))
                 self._speech_start = None
             case PlayoutCut() if event.utterance:
-                self._mark(MarkKind.CUT, event, event.cause.name.lower(), onset=True)
+                # After a pause the line is silent already: the pause has the time.
+                self._mark(MarkKind.CUT, event, event.cause.name.lower(), onset=not self._paused)
+                self._paused = False
             case PlayoutPaused():
                 self._mark(MarkKind.PAUSE, event, "", onset=True)
+                self._paused = True
             case PlayoutResumed():
                 self._mark(MarkKind.RESUME, event, "")
+                self._paused = False
             case PlayoutDucked():
                 self._mark(MarkKind.DUCK, event, "down" if event.ducked else "up")
             case PlayoutUnderrun():

@@ -114,6 +114,8 @@ class Replying:
             except TimeoutError:
                 text, ok = "The tool took too long.", False
             except Exception as error:
-                log.warning("tool failed", extra={"tool": action.name, "error": type(error).__name__})
+                log.warning(
+                    "tool failed", extra={"tool": action.name, "error": type(error).__name__}
+                )
                 text, ok = "The tool failed.", False
         await self._post(ToolFinished(action.generation, action.id, text, ok))

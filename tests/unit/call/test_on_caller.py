@@ -6,12 +6,14 @@ from mediacore.call import (
     AskTurnDetector,
     CallSettings,
     CancelReply,
+    CutPlayout,
     Hangup,
     Phase,
     Role,
     StartReply,
     SttFailed,
     TranscriptFinal,
+    TranscriptPartial,
     TurnProbability,
     TurnSettings,
 )
@@ -262,3 +264,36 @@ def test_an_interrupted_greeting_leaves_only_what_was_heard():
     role, text = sim.state.context[0].role, sim.state.context[0].text
     assert role is Role.ASSISTANT
     assert text == "Welcome to our little"
+
+
+def test_a_partial_of_what_is_final_already_is_old():
+    sim = Sim(PLAIN).caller_says("Where is it?", 1000, 1000).run(2355)
+    sim.send(TranscriptPartial("Where", 15000))
+    sim.run(3000)
+    assert sim.contexts == [(("user", "Where is it?"),)]
+
+
+def test_words_after_the_cut_was_ordered_change_nothing():
+    sim = Sim(CallSettings(greeting="Welcome to the line, please listen to all of this."))
+    sim.caller_says("No wait stop.", 1500, 400, stt_ms=0).run(2104)
+    assert sim.state.interruption is not None
+    assert sim.state.interruption.committed
+    sim.send(TranscriptPartial("No wait stop it now", 17000))
+    assert len(sim.of(CutPlayout)) == 1
+
+
+def test_speech_that_changes_the_text_renews_the_speculation():
+    sim = Sim(replies=[["Wrong one."], ["The right one for you."]])
+    sim.caller_says("I want a table", 1000, 1000)
+    sim.later(2500, lambda: sim.send(TranscriptFinal("for two", 17000)))
+    sim.run(4000)
+    assert sim.spoken() == ["The right one for you."]
+    assert sim.state.counts.speculations_lost == 1
+
+
+def test_a_failed_recogniser_lets_the_agent_go_on():
+    sim = Sim(CallSettings(greeting="Welcome to the line, please listen to all of this."))
+    sim.caller_says("x", 1500, 300, partials=False, no_final=True).run(2050)
+    assert sim.state.phase is Phase.PAUSED
+    sim.send(SttFailed(ErrorClass.CRASHED))
+    assert sim.state.phase is Phase.SPEAKING

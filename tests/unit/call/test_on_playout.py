@@ -221,3 +221,12 @@ def test_other_legs_do_not_matter():
     sim.send(PlayoutPaused(LEG + 1, 1, 1, 1, 1, 1))
     assert sim.state.phase is Phase.SPEAKING
     assert sim.state.counts.stale == 1
+
+
+def test_a_generation_seen_ahead_voids_a_speculation():
+    sim = Sim(replies=[["Wrong."], ["The right one for you."]])
+    sim.caller_says("I want a table", 1000, 1000).run(2400)
+    sim.send(GenerationSeen(1 << 32))
+    sim.run(4000)
+    assert sim.spoken() == ["The right one for you."]
+    assert sim.of(StartReply)[-1].generation > 1 << 32

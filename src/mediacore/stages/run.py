@@ -10,8 +10,8 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mediacore.dialogue.script import Rule, Script, Stage
-from mediacore.dialogue.words import contains, digits, spoken_digits, words
+from mediacore.stages.script import Rule, Script, Stage
+from mediacore.stages.words import contains, digits, spoken_digits, words
 
 _MAX_LOOKUPS = 8  # stages entered in a row through missing rows
 
@@ -106,6 +106,9 @@ def _say(stage: Stage) -> str:
 
 
 def _fill(template: str, variables: Mapping[str, str]) -> str:
-    known = {name: variables.get(name, "") for _, name, _, _ in string.Formatter().parse(template)
-             if name is not None}
+    known = {
+        name: variables.get(name, "")
+        for _, name, _, _ in string.Formatter().parse(template)
+        if name is not None
+    }
     return _Templates().vformat(" ".join(template.split()), (), known)

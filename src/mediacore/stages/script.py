@@ -79,7 +79,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_dialogue(path: Path | None = None) -> Script:
     """Read a dialogue file, None = the one that comes with the package. Raises ConfigError."""
     if path is None:
-        source = files("mediacore.dialogue") / BUILT_IN
+        source = files("mediacore.stages") / BUILT_IN
         return parse_dialogue(source.read_text(encoding="utf-8"), BUILT_IN)
     try:
         text = path.read_text(encoding="utf-8")
@@ -94,7 +94,7 @@ def parse_dialogue(text: str, name: str) -> Script:
         raise ConfigError(f"{name}: longer than {_MAX_BYTES} characters")
     try:
         tree = yaml.compose(text, yaml.SafeLoader)
-        data = yaml.load(text, yaml.BaseLoader)  # noqa: S506  (makes nothing but text)
+        data = yaml.load(text, yaml.BaseLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
@@ -128,9 +128,7 @@ def _faults(script: Script) -> Iterator[tuple[str, str]]:
             yield from _rule_faults(script, rule, f"{at}.expect[{i}]", known)
 
 
-def _rule_faults(
-    script: Script, rule: Rule, at: str, known: set[str]
-) -> Iterator[tuple[str, str]]:
+def _rule_faults(script: Script, rule: Rule, at: str, known: set[str]) -> Iterator[tuple[str, str]]:
     if rule.goto and rule.goto not in script.stages:
         yield f"{at}.goto", f"there is no stage `{rule.goto}`"
     if not rule.when and not rule.digits:
