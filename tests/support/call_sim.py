@@ -319,7 +319,7 @@ class Sim:
     def _barge_in(self, onset_ms: int) -> None:
         policy = self._policy
         head = self._head()
-        if policy.action is BargeAction.OFF or head is None or not head.started:
+        if policy.action in (BargeAction.OFF, BargeAction.DUCK) or head is None or not head.started:
             return
         if policy.action is BargeAction.CUT:
             self.cut(self._generation, CutCause.BARGE_IN)

@@ -1,9 +1,10 @@
 """Word times of synthesised speech when the synthesiser gives none.
 
 Words are weighted by syllables and letters (digits, symbols and initials expanded as they are read
-out) and laid out over the utterance's active time, with pauses at punctuation. While the total length is
-not known yet, the rate measured on the call's earlier utterances is used, stretched to what is
-already queued. Positions are samples of the utterance, so stalls and pauses do not matter.
+out, unstressed words shortened, words before a pause drawn out) and laid out over the utterance's
+active time, with pauses at punctuation. While the total length is not known yet, the rate measured
+on the call's earlier utterances is used, stretched to what is already queued. Positions are samples
+of the utterance, so stalls and pauses do not matter.
 """
 
 from __future__ import annotations
@@ -26,10 +27,17 @@ _SYLLABLE: Final = 0.25
 _FIGURE: Final = 1.3  # a syllable of a figure: they are spoken with care
 _SPELLED: Final = 2.2  # a digit by itself
 _WORD_GAP: Final = 0.25
-_SHORT_PAUSE: Final = 0.8
+_REDUCED: Final = 0.6  # an unstressed function word
+_DRAWN_OUT: Final = 1.2  # the last word before a pause
+_SHORT_PAUSE: Final = 1.0
 _LONG_PAUSE: Final = 1.9
 _DEFAULT_US: Final = 165_000
 _MAX_OBSERVED: Final = 4
+_UNSTRESSED: Final = frozenset(
+    {"a", "an", "the", "to", "of", "and", "or", "in", "on", "at", "for", "from", "is", "are"}
+    | {"was", "it", "that", "you", "your", "i", "we", "my", "have", "has", "can", "will", "as"}
+    | {"would"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,12 @@ def weigh(text: str) -> tuple[WeightedWord, ...]:
         if not size and out:
             out[-1] = replace(out[-1], pause=max(out[-1].pause, _SHORT_PAUSE))
             continue
-        out.append(WeightedWord(match.start(), match.end(), max(size, 0.5), _pause_after(token)))
+        pause = _pause_after(token)
+        if token.lower() in _UNSTRESSED:
+            size *= _REDUCED
+        elif pause > _WORD_GAP:
+            size *= _DRAWN_OUT
+        out.append(WeightedWord(match.start(), match.end(), max(size, 0.3), pause))
     if out:
         out[-1] = replace(out[-1], pause=0.0)
     return tuple(out)

@@ -7,6 +7,7 @@ stream, an underrun or a pause changes nothing. heard <= played <= queued holds 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from mediacore.call.estimate import Extent, SpeechRate, estimate_words, observe_rate
 from mediacore.call.record import (
@@ -17,6 +18,9 @@ from mediacore.call.record import (
     UtteranceState,
     WordTime,
 )
+
+
+_CLOSING_MARKS: Final = '.,;:!?…)”’"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,8 @@ def heard_chars(utt: Utterance, rate: SpeechRate, srate_hz: int, far_delay_sampl
         if 2 * heard < word.at + word.until or heard == 0:
             break
         chars = word.end
+    while chars and chars < len(utt.text) and utt.text[chars] in _CLOSING_MARKS:
+        chars += 1  # a heard word takes its full stop along
     return chars
 
 

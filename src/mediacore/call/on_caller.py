@@ -149,7 +149,8 @@ def _withdrawable(d: Draft) -> bool:
 def _weigh_interruption(d: Draft, *, final: bool) -> None:
     if d.committed:
         return
-    intent = judge_intent(d.caller.said, final, d.state.settings.turn)
+    closing = d.state.ending is not None
+    intent = judge_intent(d.caller.said, final, d.state.settings.turn, closing)
     if intent is Intent.FLOOR:
         may = interruptible(d.state, d.now)
         d.log("barge_in", "cut" if may else "protected", final=final, by="words")

@@ -311,6 +311,16 @@ def agent_phase(state: CallState) -> Phase:
     return Phase.SPEAKING if agent is not None and agent.playing else Phase.THINKING
 
 
+def lingers(state: CallState) -> bool:
+    """The goodbye was played, but the caller began to speak: do they want more than to say bye?"""
+    agent, ending = state.agent, state.ending
+    if agent is None or ending is None or not (agent.complete and ending.interruptible):
+        return False
+    if policy_for(state, agent.kind).action is BargeAction.OFF:
+        return False
+    return state.caller.speaking or state.awaits_final
+
+
 def can_end(state: CallState, urgent: bool) -> bool:
     """The one gate of teardown. Not urgent: only when the agent's last words were played."""
     if state.phase is Phase.ENDED:

@@ -21,11 +21,11 @@ from mediacore.call.inputs import (
     ToolFinished,
     TurnProbability,
 )
-from mediacore.call.state import CallState, Phase
+from mediacore.call.state import AgentTurn, CallState, Phase, lingers
 from mediacore.call.table import TRANSITIONS
 from mediacore.call.timers import due, endpoint_due_us
 from mediacore.call.turn import Completeness, judge_completeness
-from mediacore.events import MediaEvent, PlayoutCut, PlayoutEvent
+from mediacore.events import EventsLost, MediaEvent, PlayoutCut, PlayoutEvent
 
 _MAX_DECISIONS: Final = 64
 
@@ -101,7 +101,7 @@ def _settle(d: Draft) -> None:
         agent = d.state.agent
         if agent is not None and agent.decided and agent.held:
             _replay(d)
-        elif agent is not None and agent.complete and not d.committed:
+        elif agent is not None and _is_over(d, agent):
             floor.finish_turn(d)
         elif (timer := due(d.state, d.now)) is not None:
             timer.act(d)
@@ -109,6 +109,10 @@ def _settle(d: Draft) -> None:
             floor.speculate(d)
         else:
             return
+
+
+def _is_over(d: Draft, agent: AgentTurn) -> bool:
+    return agent.complete and not d.committed and not lingers(d.state)
 
 
 def _replay(d: Draft) -> None:

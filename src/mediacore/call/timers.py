@@ -18,10 +18,12 @@ from mediacore.call.state import (
     AgentTurn,
     CallState,
     Phase,
+    lingers,
     policy_for,
 )
 from mediacore.call.turn import endpoint_wait
 
+_COMMIT_MS: Final = 600
 _RESUME_MS: Final = 1500
 _RESUME_GRACE_MS: Final = 500
 
@@ -120,8 +122,17 @@ def _agent_timers(state: CallState) -> Iterator[Timer]:
             yield Timer(agent.dry_since_us + settings.stall_ms * 1000, playout_stuck)
         yield Timer(agent.playout_us + settings.watchdog_ms * 1000, playout_stuck)
         return
-    if state.phase is Phase.CLOSING:
+    if lingers(state):
+        policy = policy_for(state, agent.kind)
+        if state.caller.speaking:
+            since_us = max(state.caller.started_us, agent.quiet_since_us)
+            yield Timer(since_us + (policy.commit_ms or _COMMIT_MS) * 1000, commit_interruption)
+        else:
+            quiet_ms = policy.resume_ms or _RESUME_MS
+            yield Timer(state.caller.ended_us + quiet_ms * 1000, goodbye_said)
+    elif state.phase is Phase.CLOSING:
         yield Timer(agent.quiet_since_us + settings.closing_ms * 1000, goodbye_missing)
+    if state.phase is Phase.CLOSING:
         return
     if filler_wanted(state, agent):
         yield Timer(agent.quiet_since_us + settings.filler_ms * 1000, filler)
@@ -200,6 +211,12 @@ def goodbye_missing(d: Draft) -> None:
     """The last words do not come: hang up without them."""
     ending = d.state.ending
     floor.end_call(d, ending.reason if ending is not None else "closing", by="deadline")
+
+
+def goodbye_said(d: Draft) -> None:
+    """The caller only made a sound after the goodbye."""
+    ending = d.state.ending
+    floor.end_call(d, ending.reason if ending is not None else "closing")
 
 
 def call_limit(d: Draft) -> None:

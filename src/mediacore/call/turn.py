@@ -72,6 +72,10 @@ _BACKCHANNELS: Final = _word_set(
 _BACKCHANNEL_PHRASES: Final = re.compile(
     r"\b(?:i see|got it|i know|all right|of course|makes sense|that's right|thank you)\b"
 )
+_FAREWELL: Final = re.compile(
+    r"\b(?:good ?bye|bye|bye-bye|you too|take care|see you|cheers"
+    r"|have an? (?:good|nice|great|lovely) (?:day|one|evening|weekend))\b"
+)
 _FLOOR_WORDS: Final = _word_set(
     "stop wait no hello sorry pardon hey hold excuse actually but what cancel operator"
 )
@@ -142,9 +146,10 @@ def endpoint_wait(text: str, probability: float | None, settings: TurnSettings) 
     return Wait(wait_ms, looks)
 
 
-def judge_intent(text: str, final: bool, settings: TurnSettings) -> Intent:
-    """What the caller's words over the agent's speech mean."""
-    tokens = words(_BACKCHANNEL_PHRASES.sub(" okay ", text.lower().replace("’", "'")))
+def judge_intent(text: str, final: bool, settings: TurnSettings, closing: bool = False) -> Intent:
+    """What the caller's words over the agent's speech mean. closing: over the last words."""
+    plain = _BACKCHANNEL_PHRASES.sub(" okay ", text.lower().replace("’", "'"))
+    tokens = words(_FAREWELL.sub(" okay ", plain) if closing else plain)
     if not tokens:
         return Intent.NOTHING
     real = [t for t in tokens if t not in _BACKCHANNELS and t not in _HESITATION]

@@ -123,7 +123,7 @@ def render(template: str, variables: Mapping[str, str]) -> str:
 
 
 def load_dialogue(path: Path | None = None) -> Dialogue:
-    """Read a dialogue file; None = the order line of the package. ConfigError says what is wrong."""
+    """Read a dialogue file; None = the package's order line. ConfigError says what is wrong."""
     if path is None:
         return parse_dialogue((files("mediacore.dialogue") / BUILT_IN).read_text("utf-8"), BUILT_IN)
     try:

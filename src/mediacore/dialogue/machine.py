@@ -148,7 +148,7 @@ def _understand(
             return None
         state = found
     if rule.fill:
-        values = {into: find_value(words, v, fuzzy) for into, v in rule.fill.items()}
+        values = {into: find_value(words, v) for into, v in rule.fill.items()}
         filled = {into: value for into, value in values.items() if value}
         if not filled:
             return None

@@ -83,15 +83,11 @@ def compile_pattern(text: str, synonyms: Mapping[str, Sequence[str]]) -> Pattern
     return Pattern(tuple(elements))
 
 
-def find_value(
-    words: Sequence[str], values: Mapping[str, tuple[Pattern, ...]], fuzzy: bool
-) -> str | None:
+def find_value(words: Sequence[str], values: Mapping[str, tuple[Pattern, ...]]) -> str | None:
     """Which of a list's values was said. The likest wins when none was said exactly."""
     for value, patterns in values.items():
         if any(pattern.matches(words, fuzzy=False) for pattern in patterns):
             return value
-    if not fuzzy:
-        return None
     best, best_likeness = None, FUZZY_RATIO
     for value, patterns in values.items():
         for wanted in _single_words(patterns):

@@ -129,6 +129,9 @@ def find_digits(text: str, shortest: int, longest: int) -> str:
     """
     runs = list(_digit_runs(text))
     for run in reversed(runs):
+        for digit in reversed(run):
+            if shortest <= len(digit.figures) <= longest and len(digit.figures) > 1:
+                return digit.figures
         for figures in _readings(run):
             if shortest <= len(figures) <= longest:
                 return figures

@@ -47,6 +47,11 @@ class Hearing:
         self._recognised_samples = 0
 
     @property
+    def speaking(self) -> bool:
+        """The caller speaks, by the last edge seen."""
+        return self._speaking
+
+    @property
     def dropped_blocks(self) -> int:
         """Audio blocks that the recogniser was too slow for."""
         return self._feed.dropped

@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -56,6 +56,7 @@ from mediacore.events import (
     SpeechEnded,
     SpeechStarted,
     TapReady,
+    UtteranceFinished,
 )
 from mediacore.session.hearing import Hearing
 from mediacore.session.hub import MediaHub
@@ -209,11 +210,34 @@ class CallOwner:
             if self._taps % _FAR_DELAY_EVERY == 0:
                 self._measure_far_delay()
             return
-        self._recorder.media(event)
         if isinstance(event, EventsLost):
-            self._enqueue(GenerationSeen(self._leg.stats().generation))
-        elif isinstance(event, LegClosed):
+            self._recorder.media(replace(event, at=self._last_at))
+            self._resync(event.tick)
+            return
+        self._recorder.media(event)
+        if isinstance(event, LegClosed):
             self._enqueue(CallerGone(event.reason.name.lower()))
+
+    def _resync(self, tick: int) -> None:
+        """Events are gone: what snapshots tell of them comes as events of its own."""
+        leg, stats = self._leg, self._leg.stats()
+        at = stats.ticks * leg.srate_hz // 50
+        self._speaking.drop(stats.generation)
+        self._enqueue(GenerationSeen(stats.generation))
+        self._recorder.take_media()
+        self._hearing.take()
+        if self._recorder.caller_speaks != self._hearing.speaking:
+            edge = SpeechStarted if self._recorder.caller_speaks else SpeechEnded
+            self._on_media(edge(leg.handle, tick, at))
+        agent = self._state.agent
+        drained = stats.queued_samples == stats.played_samples + stats.flushed_samples
+        if agent is None or not drained or not self._speaking.idle:
+            return
+        for utt in agent.utterances:
+            if not utt.state.final and utt.total is not None:
+                total = utt.total
+                over = (leg.handle, tick, at, utt.id, utt.generation, total, total)
+                self._enqueue(UtteranceFinished(*over))
 
     def _measure_far_delay(self) -> None:
         stats = self._leg.stats()

@@ -35,7 +35,7 @@ from mediacore.events import (
     SpeechStarted,
     ToneDetected,
 )
-from mediacore.media import unpack_notes
+from mediacore.media import NoteFlag, unpack_notes
 from mediacore.units import samples_to_ms
 
 _READ_PAIRS = 48000
@@ -73,6 +73,7 @@ class Recorder:
         self._errors: list[ErrorNote] = []
         self.rx_dbov = self.tx_dbov = -127
         self.delay_ms = self.target_ms = 0
+        self.caller_speaks = False
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -87,6 +88,7 @@ class Recorder:
             self.rx_dbov = max(n.rx_dbov for n in notes)
             self.tx_dbov = max(n.tx_dbov for n in notes)
             self.delay_ms, self.target_ms = notes[-1].delay_ms, notes[-1].target_ms
+            self.caller_speaks = bool(notes[-1].flags & NoteFlag.RX_SPEECH)
         while True:
             at, pcm = self._leg.read_record(_READ_PAIRS)
             if not pcm:

@@ -84,6 +84,11 @@ class Speaking:
         self._spoken_chars = 0
 
     @property
+    def idle(self) -> bool:
+        """The core has all that was asked for."""
+        return self._current is None and not self._queue
+
+    @property
     def spoken_chars(self) -> int:
         """Characters given to the synthesiser."""
         return self._spoken_chars

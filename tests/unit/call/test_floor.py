@@ -1,10 +1,23 @@
 from dataclasses import replace
 
-from mediacore.call import CallSettings, Hangup, Phase, Speak, floor, initial_state
+import pytest
+
+from mediacore.call import (
+    BargeProfiles,
+    CallSettings,
+    Hangup,
+    Phase,
+    Speak,
+    TurnSettings,
+    floor,
+    initial_state,
+)
 from mediacore.call.draft import Draft
 from mediacore.call.record import UtteranceKind
+from mediacore.call.settings import INTERRUPTIBLE
 from mediacore.call.state import AfterCut, CallerTurn, Interruption
-from support.call_sim import Sim
+from mediacore.media import BargeAction
+from support.call_sim import Hang, Sim
 
 KIND = UtteranceKind.REPLY
 
@@ -102,3 +115,45 @@ def test_a_cut_of_a_goodbye_that_may_not_be_interrupted_ends_the_call():
 def test_a_turn_that_nobody_could_hear_counts_as_a_failure():
     sim = Sim(CallSettings(greeting="Hello there."), tts_fails=lambda text: True).run(500)
     assert sim.state.failures >= 1
+
+
+def goodbye(action: BargeAction = BargeAction.PAUSE) -> Sim:
+    """The agent's last words go from 2370 to 4090 ms."""
+    barge = BargeProfiles(reply=replace(INTERRUPTIBLE, action=action))
+    settings = CallSettings(turn=TurnSettings(speculative=False), barge=barge)
+    sim = Sim(settings, replies=[["Goodbye to you, dear caller.", Hang()], ["So, what is it?"]])
+    return sim.caller_says("That is all.", 1000, 800)
+
+
+@pytest.mark.parametrize("at_ms", [3000, 3800])
+def test_a_farewell_does_not_keep_the_line_open(at_ms):
+    sim = goodbye().caller_says("Bye bye.", at_ms, 400).run(9000)
+    assert sim.state.end_reason == "completed"
+    assert len(sim.contexts) == 1
+    assert sim.heard()[1] == ("agent", "Goodbye to you, dear caller.")
+
+
+@pytest.mark.parametrize("at_ms", [3000, 3850])
+def test_a_wish_does(at_ms):
+    sim = goodbye().caller_says("Wait, one more thing.", at_ms, 1500).run(9000)
+    assert sim.state.phase is not Phase.ENDED
+    assert sim.contexts[1][-1] == ("user", "Wait, one more thing.")
+    assert "kept_open" in sim.verdicts("end_call")
+
+
+def test_a_sound_without_text_at_the_end_delays_it_only():
+    sim = goodbye(BargeAction.DUCK).caller_says("x", 3850, 300, partials=False, no_final=True)
+    sim.run(9000)
+    assert sim.state.end_reason == "completed"
+    assert 4150 + 1500 <= sim.times(Hangup)[0] <= 4150 + 1520  # tick rounding of the clock
+
+
+def test_speech_that_goes_on_after_the_goodbye_keeps_the_line_open():
+    sim = goodbye(BargeAction.DUCK).caller_says("Wait, one more thing.", 3900, 2000).run(9000)
+    assert sim.state.phase is not Phase.ENDED
+    assert sim.contexts[1][-1] == ("user", "Wait, one more thing.")
+
+
+def test_without_a_way_to_interrupt_the_call_ends_with_the_goodbye():
+    sim = goodbye(BargeAction.OFF).caller_says("Wait, one more thing.", 3900, 2000).run(9000)
+    assert sim.times(Hangup) == [4090]

@@ -275,7 +275,7 @@ def test_a_partial_of_what_is_final_already_is_old():
 
 def test_words_after_the_cut_was_ordered_change_nothing():
     sim = Sim(CallSettings(greeting="Welcome to the line, please listen to all of this."))
-    sim.caller_says("No wait stop.", 1500, 400, stt_ms=0).run(2104)
+    sim.caller_says("No wait stop.", 1500, 300, partials=False, stt_ms=0).run(2005)
     assert sim.state.interruption is not None
     assert sim.state.interruption.committed
     sim.send(TranscriptPartial("No wait stop it now", 17000))

@@ -92,3 +92,9 @@ def test_the_detector_can_only_shorten(text, probability, wait_ms, shortened):
 )
 def test_intent_over_the_agents_speech(text, final, intent):
     assert judge_intent(text, final, SETTINGS) == Intent(intent)
+
+
+@pytest.mark.parametrize("text", ["Bye!", "Thanks, you too, bye-bye.", "Have a nice day."])
+def test_a_farewell_over_the_goodbye_is_no_wish_for_the_floor(text):
+    assert judge_intent(text, True, SETTINGS, closing=True) is Intent.BACKCHANNEL
+    assert judge_intent(text, True, SETTINGS) is Intent.FLOOR

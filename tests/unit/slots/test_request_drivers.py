@@ -20,6 +20,7 @@ from mediacore.slots.driver import LlmDriver, TtsDriver
 from mediacore.slots.llm import LlmHangup, LlmInfo, LlmRequest, LlmText, LlmUsage, ToolCall
 from mediacore.slots.policy import LlmPolicy, TtsPolicy
 from mediacore.slots.report import NextStep, Outcome
+from mediacore.slots.stream import SlotStream
 from mediacore.slots.tts import TtsAudio, TtsInfo, TtsRequest, TtsWord
 from mediacore.units import pcm_ms
 from virtual import now_us, run_virtual
@@ -663,3 +664,34 @@ def test_llm_aclose():
     model = ScriptedLlm([])
     run_virtual(LlmDriver((model,), now_us).aclose())
     assert model.closed
+
+
+def test_a_timeout_that_is_not_the_streams_own_passes():
+    async def events():
+        raise TimeoutError
+        yield
+
+    with pytest.raises(TimeoutError):
+        run_virtual(anext(SlotStream(events(), 100)))
+
+
+def test_cancelled_while_closing():
+    def body_of(log):
+        async def body():
+            try:
+                yield TtsAudio(bytes(4800), 24000)
+            finally:
+                await asyncio.sleep(1000)
+
+        return body()
+
+    async def main():
+        stream = TtsDriver((RawTts(body=body_of),), now_us, TtsPolicy(close_ms=300)).run(HELLO)
+        await anext(stream)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(stream.aclose())
+            await asyncio.sleep(0.1)
+            task.cancel()
+        return task.cancelled(), now_us()
+
+    assert run_virtual(main()) == (True, 100_000)

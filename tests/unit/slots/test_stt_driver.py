@@ -469,3 +469,29 @@ def test_feed():
         return [x async for x in feed]
 
     assert len(run_virtual(main())) == 2
+
+
+def test_a_failure_in_mid_speech_keeps_the_partial():
+    async def breaks(audio):
+        async for block in audio:
+            if block.speech and block.at > 600 * 16:
+                yield SttPartial("four seven", block.at)
+                raise ConnectionResetError
+            if block.ends_speech:
+                yield SttFinal("", block.at)
+
+    result = recognise(RawStt(breaks), audio=((400, 400),), policy=SttPolicy(max_restarts=0))
+    assert result.finals == ["four seven"]
+
+
+def test_a_slow_reader_while_the_recogniser_holds_audio():
+    async def eager(audio):
+        async for block in audio:
+            yield SttPartial("x", block.at)
+            await asyncio.sleep(0.3)
+            if block.ends_speech:
+                yield SttFinal("x", block.at)
+
+    audio = ((40, 200),)
+    result = recognise(RawStt(eager), audio=audio, policy=SttPolicy(read_ms=500), reader_ms=900)
+    assert result.story == [("raw", Outcome.OK, None, NextStep.NOTHING)]
