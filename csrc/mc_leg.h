@@ -9,8 +9,9 @@
  * Both clocks (receive and transmit) count samples from the leg's first tick and advance by one
  * frame per tick, so `at` of all events of a leg is one scale.
  *
- * Memory: one arena sized by the configuration; a G.711 leg with VAD, digits and the caller tap
- * with a socket takes less than 64 KB. All functions here run on the media thread unless the header says so.
+ * Memory: one arena sized by the configuration; a G.711 leg with a socket, VAD, digits and the
+ * caller tap takes less than 64 KB. All functions here run on the media thread unless the header
+ * says so.
  */
 #ifndef MC_LEG_H
 #define MC_LEG_H

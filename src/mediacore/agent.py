@@ -88,7 +88,7 @@ class Agent:
 
     @classmethod
     def default(cls, dialogue: Path | None = None) -> Agent:
-        """The embedded agent: offline recognition and voice, and a dialogue file instead of a model.
+        """The embedded agent: offline recognition and voice, a dialogue file for a model.
 
         dialogue: a stage graph in YAML, None = the order line that comes with the package. Needs
         the extra `local`; raises MissingDependencyError with the command that adds it.

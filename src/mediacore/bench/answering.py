@@ -65,9 +65,7 @@ def measure_answers(turns: int) -> dict[str, float]:
         "engine_response_p50_ms": percentile(wire, 50),
         "engine_response_p95_ms": percentile(wire, 95),
         "engine_response_max_ms": max(wire),
-        "engine_response_after_jitter_buffer_p95_ms": percentile(
-            [a.owner_ms for a in answers], 95
-        ),
+        "engine_response_after_jitter_buffer_p95_ms": percentile([a.owner_ms for a in answers], 95),
         "engine_response_turns": len(wire),
     }
 
@@ -114,9 +112,7 @@ def _parts(turns: int) -> CallParts:
     )
 
 
-def _judge(
-    record: CallRecord, spoken: Sequence[int], lines: Sequence[Recording]
-) -> list[Answer]:
+def _judge(record: CallRecord, spoken: Sequence[int], lines: Sequence[Recording]) -> list[Answer]:
     turns = [t for t in record.turns if t.speaker is Speaker.AGENT and t.latency is not None]
     if len(turns) != len(lines) or len(spoken) != len(lines):
         raise RuntimeError(f"not a measurement: {len(turns)} answers to {len(lines)} lines")

@@ -108,9 +108,7 @@ def _interrupt(rec: Recording, policy: BargeIn, rng: Random) -> _Result:
     return _judge(report, events, onset_s, _Result(late, blocked_s))
 
 
-def _judge(
-    report: FarReport, events: list[MediaEvent], onset_s: float, result: _Result
-) -> _Result:
+def _judge(report: FarReport, events: list[MediaEvent], onset_s: float, result: _Result) -> _Result:
     packets = [Packet(0, 0, ts, bytes.fromhex(data)) for _, ts, data in report.packets]
     sent = audible(bytes(track(packets, 0, SILENT_CODE)))
     start = sent.find(1)

@@ -47,9 +47,7 @@ def run(options: BenchOptions) -> dict[str, float]:
         "lost_at_server": report.packets_lost,
         "lost_at_caller": load.rx_lost,
         "late_ticks_caller": load.late_ticks,
-        "packets_out_share": share(
-            report.packets_out, round(calls * report.wall_s * TICKS_PER_S)
-        ),
+        "packets_out_share": share(report.packets_out, round(calls * report.wall_s * TICKS_PER_S)),
         "agent_talk_share": report.agent_samples / (calls * report.wall_s * SRATE_HZ),
         "interruptions": report.pauses,
         "cuts": report.cuts,

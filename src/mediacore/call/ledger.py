@@ -19,7 +19,6 @@ from mediacore.call.record import (
     WordTime,
 )
 
-
 _CLOSING_MARKS: Final = '.,;:!?…)”’"'
 
 
