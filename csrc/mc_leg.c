@@ -28,7 +28,8 @@ enum {
 	RTCP_INTERVAL_US = 5000000, /* RFC 3550 §6.2: the minimum for a session of two */
 	INBAND_LOW_DBOV = -13,      /* tones of in-band digits */
 	INBAND_HIGH_DBOV = -11,
-	RECEIVE_ROUNDS = 2, /* batches taken per tick at the most */
+	MAX_WAITED_US = 200000, /* a packet waits for its tick, late ticks included */
+	RECEIVE_ROUNDS = 2,     /* batches taken per tick at the most */
 	STATS = sizeof(struct mc_leg_stats) / sizeof(uint64_t),
 };
 
@@ -533,6 +534,22 @@ static bool from_remote(struct mc_leg *leg, const struct mc_udp_packet *packet)
 	return latch(leg, &packet->from) == MC_OK;
 }
 
+/* The tick's time, moved back to when the kernel had the packet: it may have waited almost a tick,
+ * and the jitter buffer must not take that for network delay. A wallclock that was set makes no
+ * sense of the difference; then the tick's time serves. */
+static struct mc_leg_env at_arrival(const struct mc_leg_env *env,
+				    const struct mc_udp_packet *packet)
+{
+	struct mc_leg_env at = *env;
+	uint64_t waited_us = env->unix_us - packet->arrival_unix_us;
+
+	if (packet->arrival_unix_us && waited_us <= MAX_WAITED_US) {
+		at.now_us -= waited_us;
+		at.unix_us -= waited_us;
+	}
+	return at;
+}
+
 static void receive_udp(struct mc_leg *leg, const struct mc_leg_env *env)
 {
 	struct mc_udp_batch *batch = &env->scratch->batch;
@@ -541,12 +558,13 @@ static void receive_udp(struct mc_leg *leg, const struct mc_leg_env *env)
 		size_t got = mc_udp_receive(leg->cfg.fd, batch, !leg->latched);
 		for (size_t i = 0; i < got; i++) {
 			const struct mc_udp_packet *packet = &batch->packets[i];
+			struct mc_leg_env at = at_arrival(env, packet);
 			if (packet->truncated)
 				leg->stats.rx_malformed++;
 			else if (!from_remote(leg, packet))
 				leg->stats.rx_stranger++;
 			else
-				take_datagram(leg, env, packet->data, packet->n);
+				take_datagram(leg, &at, packet->data, packet->n);
 		}
 		if (got < MC_UDP_BATCH)
 			break;

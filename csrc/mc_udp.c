@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mediacore.h"
@@ -40,6 +41,10 @@ int mc_udp_open(const char *host, uint16_t port, uint16_t *bound_port)
 	if (fd < 0)
 		return MC_EIO;
 	rc = MC_EIO;
+#ifdef SO_TIMESTAMPNS
+	int on = 1; /* refused: arrival times are then those of the tick */
+	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+#endif
 	int flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
@@ -60,15 +65,36 @@ fail:
 
 #ifdef __linux__
 
+static uint64_t arrival_of(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		struct timespec ts;
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
+			continue;
+		memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+		return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+	}
+	return 0;
+}
+
 size_t mc_udp_receive(int fd, struct mc_udp_batch *batch, bool want_from)
 {
 	struct mmsghdr msgs[MC_UDP_BATCH];
 	struct iovec iov[MC_UDP_BATCH];
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CMSG_SPACE(sizeof(struct timespec))];
+	} control[MC_UDP_BATCH];
 
 	for (size_t i = 0; i < MC_UDP_BATCH; i++) {
 		struct mc_udp_packet *packet = &batch->packets[i];
 		iov[i] = (struct iovec){.iov_base = packet->data, .iov_len = MC_PACKET_MAX};
-		msgs[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov[i], .msg_iovlen = 1}};
+		msgs[i] = (struct mmsghdr){.msg_hdr = {
+						   .msg_iov = &iov[i],
+						   .msg_iovlen = 1,
+						   .msg_control = &control[i],
+						   .msg_controllen = sizeof(control[i]),
+					   }};
 		if (want_from) {
 			msgs[i].msg_hdr.msg_name = &packet->from.sa;
 			msgs[i].msg_hdr.msg_namelen = sizeof(packet->from.sa);
@@ -81,6 +107,7 @@ size_t mc_udp_receive(int fd, struct mc_udp_batch *batch, bool want_from)
 		struct mc_udp_packet *packet = &batch->packets[i];
 		packet->n = msgs[i].msg_len;
 		packet->truncated = (msgs[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+		packet->arrival_unix_us = arrival_of(&msgs[i].msg_hdr);
 		packet->from.len = want_from ? msgs[i].msg_hdr.msg_namelen : 0;
 	}
 	return (size_t)got;
@@ -100,6 +127,7 @@ size_t mc_udp_receive(int fd, struct mc_udp_batch *batch, bool want_from)
 			break;
 		packet->n = (size_t)n;
 		packet->truncated = false;
+		packet->arrival_unix_us = 0;
 		if (!want_from)
 			packet->from.len = 0;
 		got++;

@@ -22,6 +22,7 @@ struct mc_udp_packet {
 	uint8_t data[MC_PACKET_MAX];
 	size_t n;
 	bool truncated;
+	uint64_t arrival_unix_us; /* when the kernel had it; 0: not known */
 	struct mc_udp_addr from;
 };
 

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import pytest
-from support.session_sim import AGENT_LEG, Stage, agent_turns, assert_ledger, play, say
 
 from mediacore.call import CallSettings
 from mediacore.providers.scripted import ScriptedStt, ScriptedTts, Voice
 from mediacore.slots.llm import LlmEvent, LlmHangup, LlmInfo, LlmRequest, LlmText
+from support.session_sim import AGENT_LEG, Stage, agent_turns, assert_ledger, play, say
 
 HOUR_S = 3600
 EVERY_S = 600

@@ -32,7 +32,7 @@ TICK_US = 20_000
 FADE = 40  # samples of 5 ms at 8 kHz
 TONE = array("h", [20_000]) * 16_000  # never 0 in µ-law, faded or ducked or both
 SETTINGS = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 
@@ -181,8 +181,10 @@ def test_garbage_is_counted_and_dropped(packets: list[bytes], seed: int) -> None
 
 Step = tuple[str, int]
 _WHOLE: list[st.SearchStrategy[Step]] = [
-    st.tuples(st.just("tick"), st.integers(1, 12)),
+    st.tuples(st.just("tick"), st.integers(1, 6)),
+    st.tuples(st.just("tick"), st.integers(1, 6)),
     st.tuples(st.just("say"), st.integers(1, 4000)),
+    st.tuples(st.just("say"), st.integers(2000, 4000)),
     st.tuples(st.just("pause"), st.just(0)),
     st.tuples(st.just("resume"), st.integers(0, 1)),
     st.tuples(st.just("cut"), st.just(0)),
@@ -195,8 +197,8 @@ _PIECES: list[st.SearchStrategy[Step]] = [
     st.tuples(st.just("more"), st.integers(1, 2000)),
     st.tuples(st.just("end"), st.just(0)),
 ]
-whole_scripts = st.lists(st.one_of(_WHOLE), max_size=60)
-any_scripts = st.lists(st.one_of(_WHOLE + _PIECES), max_size=60)
+whole_scripts = st.lists(st.one_of(_WHOLE), min_size=10, max_size=80)
+any_scripts = st.lists(st.one_of(_WHOLE + _PIECES), min_size=10, max_size=80)
 
 
 class Speaker:

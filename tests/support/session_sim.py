@@ -83,6 +83,7 @@ class Stage:
     to_caller: Impairment = field(default_factory=Impairment)
     to_agent: Impairment = field(default_factory=Impairment)
     event_slots: int = 1024
+    command_slots: int = 0
     audio: StereoSink | None = None
     stt_policy: SttPolicy = field(default_factory=SttPolicy)
     llm_policy: LlmPolicy = field(default_factory=LlmPolicy)
@@ -92,7 +93,7 @@ class Stage:
 
     async def __aenter__(self) -> Stage:
         self._live = _core.live_objects()
-        self.hub = MediaHub(Engine(max_legs=4, max_bridges=1, event_slots=self.event_slots))
+        self.hub = MediaHub(self._engine())
         self.agent = self.hub.engine.open_leg(self.leg)
         self.far = self.hub.engine.open_leg(self.caller)
         self.wire = Tapped(self.agent)
@@ -118,6 +119,14 @@ class Stage:
         )
         self.caller_side = ScriptedCaller(self.hub, self.far, self.lines)
         return self
+
+    def _engine(self) -> Engine:
+        return Engine(
+            max_legs=4,
+            max_bridges=1,
+            event_slots=self.event_slots,
+            command_slots=self.command_slots,
+        )
 
     async def __aexit__(self, *exc_info: object) -> None:
         if not self.far.closed:

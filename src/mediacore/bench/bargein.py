@@ -21,6 +21,7 @@ from mediacore.bench.figures import percentile
 from mediacore.bench.rtp import build, parse
 from mediacore.bench.sound import (
     FRAME,
+    NOISE_SHARE,
     SILENT_CODE,
     SRATE_HZ,
     Code,
@@ -48,7 +49,6 @@ TICK_US: Final = 20_000
 _PRE_ROLL: Final = SRATE_HZ * 3 // 2  # noise only, before the recording
 _SPEECH: Final = 3 * SRATE_HZ  # so much of a recording, from its onset
 _TALK_TICK: Final = 10  # the agent begins
-_NOISE_SHARE: Final = 10 ** (-30 / 20)  # 30 dB below the speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def make_case(rec: Recording, policy: BargeIn, rng: Random) -> Case:
     samples = _PRE_ROLL + rec.onset + _SPEECH
     samples += -samples % FRAME
     clean = (bytes(2 * (_PRE_ROLL + shift)) + rec.pcm)[: 2 * samples].ljust(2 * samples, b"\0")
-    pcm = add(clean, noise(rng, samples, _NOISE_SHARE * speech_level(rec)))
+    pcm = add(clean, noise(rng, samples, NOISE_SHARE * speech_level(rec)))
     codec = Codec("PCMU")
     wire = b"".join(codec.encode(pcm[i : i + 8000]) for i in range(0, len(pcm), 8000))
     return Case(wire, _PRE_ROLL + shift + rec.onset, rng.randrange(TICK_US), policy)

@@ -18,6 +18,7 @@ from mediacore.bench.far_end import FarOrder, FarReport
 from mediacore.bench.rtp import Packet, track
 from mediacore.bench.sound import (
     FRAME,
+    NOISE_SHARE,
     SILENT_CODE,
     SRATE_HZ,
     Code,
@@ -35,7 +36,6 @@ BLOCK_S: Final = 1.0
 _PRE_ROLL_S: Final = 1.2
 _BEFORE_ONSET_S: Final = 0.2  # Python is blocked from here on
 _TAIL_S: Final = 1.2
-_NOISE_SHARE: Final = 10 ** (-30 / 20)
 _MIN_SPEECH: Final = SRATE_HZ
 _LATE_US: Final = 20_000
 _TICK_MS: Final = 20
@@ -135,7 +135,7 @@ def _judge(report: FarReport, events: list[MediaEvent], onset_s: float, result: 
 def _caller(rec: Recording, pre_roll: int, rng: Random) -> bytes:
     samples = round((_PRE_ROLL_S + BLOCK_S + _TAIL_S) * SRATE_HZ) // FRAME * FRAME
     clean = (bytes(2 * pre_roll) + rec.pcm)[: 2 * samples].ljust(2 * samples, b"\0")
-    pcm = add(clean, noise(rng, samples, _NOISE_SHARE * speech_level(rec)))
+    pcm = add(clean, noise(rng, samples, NOISE_SHARE * speech_level(rec)))
     codec = Codec("PCMU")
     return b"".join(codec.encode(pcm[i : i + 8000]) for i in range(0, len(pcm), 8000))
 

@@ -28,6 +28,8 @@ _NO_SPEECH: Final = ("beep", "tone", "silence", "ring", "music", "confbridge-joi
 _ONSET_FRAME: Final = 40  # 5 ms
 _ONSET_SHARE: Final = 0.06  # of the loudest 5 ms
 _MIN_SPEECH: Final = 2400
+NOISE_SHARE: Final = 10 ** (-30 / 20)
+"""A low noise floor: 30 dB below the speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,12 @@ def recording(path: Path) -> Recording:
 def speech_level(rec: Recording) -> float:
     """RMS of the stretch from onset to end."""
     return _rms(array("h", rec.pcm)[rec.onset : rec.end])
+
+
+def end_over(rec: Recording, rms: float) -> int:
+    """Sample behind the last 5 ms that are louder than a noise floor of this RMS."""
+    levels = [_rms(frame) for frame in _frames(rec.pcm, _ONSET_FRAME)]
+    return (max(i for i, level in enumerate(levels) if level > rms) + 1) * _ONSET_FRAME
 
 
 def without_gaps(recs: list[Recording]) -> bytes:

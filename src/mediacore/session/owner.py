@@ -116,7 +116,6 @@ class CallOwner:
         self._closed = asyncio.Event()
         self._last_at = 0
         self._taps = 0
-        self._partial = ""
         self._note = ""
         self._recorder = Recorder(leg, options.call_id, options.wallclock, options.audio)
         self._hearing = Hearing(leg, parts.stt, self._post, self._report)

@@ -6,7 +6,7 @@ import asyncio
 from array import array
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from mediacore._core import Leg, Resampler
 from mediacore.call.actions import Speak
@@ -36,16 +36,28 @@ class _Utterance:
 
     def feed(self) -> None:
         """Give the core what it has room for, with the marks of that stretch."""
-        if not self.fed:
+        if not self._all_given:
             self.given += self._leg.say(self.pcm, self.given)
-        while self.marks and self.marks[0] <= self.given:
-            self.mark += 1
-            self._leg.mark(self.mark, self.marks.popleft())
+        try:
+            while self._mark_due:
+                self._leg.mark(self.mark + 1, self.marks[0])
+                self.mark += 1
+                self.marks.popleft()
+        except QueueFullError:
+            return  # the next round sets it
 
     @property
     def fed(self) -> bool:
         """The core has all that was made so far."""
+        return self._all_given and not self._mark_due
+
+    @property
+    def _all_given(self) -> bool:
         return self.given >= self.samples
+
+    @property
+    def _mark_due(self) -> bool:
+        return bool(self.marks) and self.marks[0] <= self.given
 
     @property
     def samples(self) -> int:
@@ -81,6 +93,7 @@ class Speaking:
         self._room = asyncio.Event()
         self._current: Speak | None = None
         self._task: asyncio.Task[None] | None = None
+        self._open = False  # between begin and end in the core
         self._spoken_chars = 0
 
     @property
@@ -122,7 +135,9 @@ class Speaking:
     async def _begin(self, action: Speak) -> None:
         while True:
             try:
+                self._end()
                 self._leg.begin(action.utterance, action.generation)
+                self._open = True
             except QueueFullError:
                 await asyncio.sleep(_RETRY_S)
             else:
@@ -143,8 +158,13 @@ class Speaking:
                 if not utterance.fed:
                     await self._wait_room()
         finally:
-            if not self._leg.closed:
-                self._leg.end()
+            with suppress(QueueFullError):  # then the next utterance begins with it
+                self._end()
+
+    def _end(self) -> None:
+        if self._open and not self._leg.closed:
+            self._leg.end()
+        self._open = False
 
     async def _wait_room(self) -> None:
         try:

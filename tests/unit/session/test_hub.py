@@ -1,4 +1,4 @@
-"""Events on their way to their calls: overruns, strangers, several calls."""
+"""Events on their way to their calls: several legs, strangers, overruns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from mediacore.media import LegConfig
 from mediacore.providers.scripted import End, Say, ScriptedLlm, ScriptedStt, ScriptedTts
 from mediacore.session.hub import MediaHub
 from support.session_sim import Stage, assert_ledger, play, say
-from virtual import VirtualLoop
 
 LEG = LegConfig(vad_threshold_q15=None)
 
@@ -46,7 +45,7 @@ def test_events_reach_their_leg_and_losses_reach_all() -> None:
         assert not any(isinstance(e, LegClosed) for e in seen[0])
 
 
-@pytest.mark.parametrize("at_s", [0.5, 1.0, 2.0, 2.6, 3.5, 4.4, 5.5, 7.0, 8.0])
+@pytest.mark.parametrize("at_s", [0.5, 1.0, 2.6, 4.4, 5.5, 7.0])
 @pytest.mark.parametrize("stall_s", [0.5, 1.5])
 def test_a_call_survives_lost_events(at_s: float, stall_s: float) -> None:
     """A ring of 16 events and a loop that stalls: the call catches up from snapshots."""
@@ -108,4 +107,3 @@ def test_real_time_wakes_the_loop() -> None:
         return seen
 
     assert isinstance(asyncio.run(main())[0], LegOpened)
-    assert VirtualLoop is not None

@@ -17,13 +17,14 @@ BYE = (Say("Goodbye then."), End())
 FINE = Voice()
 
 
-def call(*tts: ScriptedTts) -> Stage:
+def call(*tts: ScriptedTts, command_slots: int = 0, greeting: str = GREETING) -> Stage:
     stage = Stage(
         stt=[ScriptedStt(["Where is my order?", "Once more, please.", "Thank you.", "Bye."])],
         llm=[ScriptedLlm([ANSWER, f"Again: {ANSWER}", BYE])],
         tts=tts,
         tts_policy=POLICY,
-        settings=CallSettings(greeting=GREETING, stall_ms=3000),
+        command_slots=command_slots,
+        settings=CallSettings(greeting=greeting, stall_ms=3000),
         lines=[say("Where is my order please?"), say("Once more please."), say("Thank you.")],
     )
     return play(stage, 240)
@@ -126,4 +127,18 @@ def test_slow_chunks_do_not_lose_words() -> None:
     stage = call(ScriptedTts((Voice(chunk_ms=20, chunk_delay_ms=24),)))
     assert stage.record.errors == ()
     assert agent_turns(stage.record)[1].heard_text == ANSWER
+    assert_ledger(stage)
+
+
+def test_more_marks_than_commands_fit() -> None:
+    """A voice of 30 short words between two ticks, and room for 16 commands."""
+    greeting = "a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d"
+    stage = call(
+        ScriptedTts((Voice(ms_per_char=15, burst=True),), word_times=True),
+        command_slots=16,
+        greeting=greeting,
+    )
+    assert stage.record.errors == ()
+    assert stage.record.end_reason == "completed"
+    assert agent_turns(stage.record)[0].heard_text == greeting
     assert_ledger(stage)
