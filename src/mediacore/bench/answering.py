@@ -101,9 +101,12 @@ def measure_answers(turns: int) -> dict[str, float]:
 async def _measure(calls: int, turns: int) -> list[Answer]:
     short = [r for r in shipped_callers() if r.end - r.onset <= _SHORT]
     rng = Random(5)
-    lines = [_spoken(short[n % len(short)], rng) for n in range(turns)]
+    lines = [
+        [_spoken(short[(n + call) % len(short)], rng) for n in range(turns)]
+        for call in range(calls)
+    ]
     with MediaHub(Engine()) as hub:
-        pairs = [_open(hub, n, lines) for n in range(calls)]
+        pairs = [_open(hub, n, lines[n]) for n in range(calls)]
         async with asyncio.timeout(_LIMIT_S), asyncio.TaskGroup() as group:
             tasks = [group.create_task(owner.run()) for owner, _ in pairs]
             for _, caller in pairs:
@@ -111,8 +114,8 @@ async def _measure(calls: int, turns: int) -> list[Answer]:
             await asyncio.sleep(0)  # all listen to their legs
             hub.start(realtime=True)
     answers: list[Answer] = []
-    for task, (_, caller) in zip(tasks, pairs, strict=True):
-        answers += _judge(task.result(), caller.spoken, lines)
+    for task, (_, caller), said in zip(tasks, pairs, lines, strict=True):
+        answers += _judge(task.result(), caller.spoken, said)
     return answers
 
 

@@ -283,10 +283,13 @@ def finish_turn(d: Draft) -> None:
         end_call(d, d.state.ending.reason)
         return
     if silent:
-        d.set(failures=d.state.failures + 1)
-        if d.state.failures >= d.state.settings.max_failures:
+        if d.state.failures + 1 >= d.state.settings.max_failures:
             end_call(d, "speech_failed")
             return
+        if any(u.truncated for u in agent.utterances):  # the voice failed, not the moment
+            recover(d)
+            return
+        d.set(failures=d.state.failures + 1)
     elif agent.kind is UtteranceKind.REPLY and not agent.recovered:
         d.set(failures=0)
     give_floor(d)
