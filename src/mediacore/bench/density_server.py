@@ -23,7 +23,6 @@ from mediacore.events import (
     PlayoutCut,
     PlayoutLow,
     PlayoutPaused,
-    PlayoutUnderrun,
     SpeechEnded,
     TapReady,
     UtteranceFinished,
@@ -163,7 +162,7 @@ async def serve(order: ServerOrder, tell: Callable[[list[int]], None]) -> Server
         dropped = hub.engine.stats().events_dropped
 
     def grew(name: str) -> int:
-        return sum(getattr(s, name) for s in after) - sum(getattr(s, name) for s in before)
+        return int(sum(getattr(s, name) for s in after) - sum(getattr(s, name) for s in before))
 
     return ServerReport(
         cpu_s=used.total,

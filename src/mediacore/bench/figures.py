@@ -24,7 +24,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def share(part: int, whole: int) -> float:
-    """part / whole; 0 of nothing is 0."""
+    """The quotient; 0 of nothing is 0."""
     return part / whole if whole else 0.0
 
 

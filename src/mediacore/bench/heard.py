@@ -92,7 +92,7 @@ def measure_samples(trials: int) -> dict[str, float]:
     return {
         "ledger_sample_error_max": max(errors),
         "ledger_end_error_max": max(ends),
-        "ledger_holes_max": max(p.truth.holes for p in played),
+        "ledger_holes_max": max(max(p.truth.holes - p.truth.unknown, 0) for p in played),
         "ledger_unplaced_samples": sum(p.truth.unknown for p in played),
         "ledger_utterances": len(played),
         "ledger_cuts": _count(played, PlayoutCut),
@@ -104,11 +104,14 @@ def measure_samples(trials: int) -> dict[str, float]:
 
 
 def sample_error(played: Played) -> int:
-    """The larger error of samples on the wire and of position."""
+    """The larger error of samples on the wire and of position. Stretches that could not be placed
+    may lie behind the furthest one that could."""
     end, truth = played.end, played.truth
     if end is None:
         return truth.wire
-    return max(abs(end.wire_samples - truth.wire), abs(end.position - truth.position))
+    short = truth.position - end.position
+    beyond = end.position - truth.position - truth.unknown
+    return max(abs(end.wire_samples - truth.wire), short, beyond)
 
 
 def end_error(played: Played) -> int:

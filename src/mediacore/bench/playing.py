@@ -1,4 +1,4 @@
-"""One leg in virtual time, everything that can go wrong with an utterance, and what was on the wire.
+"""One leg in virtual time, all that can go wrong with an utterance, and what was on the wire.
 
 The speech is coded (`sound.Code`), so the capture alone tells which samples went out: each audible
 stretch is looked up in the code, without the core's word for anything.
@@ -27,6 +27,7 @@ from mediacore.media import BargeIn, LegConfig
 TICK_US: Final = 20_000
 CODE: Final = Code(60 * SRATE_HZ)
 _WINDOW: Final = 16  # samples that find their place in the code
+_SIGN_WINDOW: Final = 24
 _QUIET_TICKS: Final = 3  # after the end, to see that nothing follows
 _LIMIT_TICKS: Final = 3000
 
@@ -41,7 +42,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A command in the tick. what: "pause", "resume", "resume_mark", "cut", "duck"."""
+    """A command in the tick. what: "pause", "resume", "resume_mark", "cut"."""
 
     tick: int
     what: str
@@ -51,7 +52,7 @@ class Step:
 class Plan:
     """One utterance. samples: its length; code_at: where in the code it is taken from. pieces: how
     the audio comes. marks: positions. steps: commands. policy: armed. speech: ticks in which the
-    caller speaks. silent_ends: samples at both ends replaced by silence."""
+    caller speaks."""
 
     samples: int
     code_at: int
@@ -66,7 +67,8 @@ class Plan:
 class Truth:
     """From the capture. wire: audible samples. position: the furthest sample of the utterance,
     holes: samples before it that never went out. last_at: sample of the leg's clock behind the
-    last audible one. unknown: audible samples that were not found in the code."""
+    last audible one. unknown: audible samples of stretches too short to be found in the code
+    (fewer than 24 samples, all faded)."""
 
     wire: int
     position: int
@@ -194,9 +196,9 @@ class Stage:
         self._tick += 1
         frame = bytes([SILENT_CODE]) * FRAME
         while (datagram := self._leg.pull_packet()) is not None:
-            packet = parse(datagram)
-            if packet is not None:
-                frame = packet.payload
+            sent = parse(datagram)
+            if sent is not None:
+                frame = sent.payload
         self._sent += frame
         return self._engine.poll()
 
@@ -225,9 +227,18 @@ def judge(sent: bytes, code: bytes, plan: Plan, captured_at: int) -> Truth:
 
 
 def _place(run: bytes, source: bytes) -> int | None:
-    """Which sample of the utterance a stretch on the wire begins with; its ends may be faded."""
+    """Which sample of the utterance a stretch on the wire begins with; its ends may be faded.
+
+    A fade changes the levels but not the signs, which place a stretch that is nothing but fades.
+    """
     for offset in range(max(len(run) - _WINDOW + 1, 0)):
         found = source.find(run[offset : offset + _WINDOW])
         if found >= offset:
             return found - offset
-    return None
+    if len(run) < _SIGN_WINDOW:
+        return None
+    found = source.translate(_SIGNS).find(run.translate(_SIGNS))
+    return found if found >= 0 else None
+
+
+_SIGNS: Final = bytes(code >> 7 for code in range(256))

@@ -22,7 +22,7 @@ from mediacore.transports.files import read_audio
 SRATE_HZ: Final = 8000
 FRAME: Final = 160
 SILENT_CODE: Final = 0xFF  # µ-law; 0x7F is the other zero
-_LEVELS: Final = bytes([*range(0x00, 0x10), *range(0x80, 0x90)])  # beyond ±16000
+_LEVELS: Final = bytes([*range(0x10), *range(0x80, 0x90)])  # beyond ±16000
 _SOUNDS: Final = Path("/usr/share/asterisk/sounds/en")  # Debian: asterisk-core-sounds-en-wav
 _NO_SPEECH: Final = ("beep", "tone", "silence", "ring", "music", "confbridge-join", "busy")
 _ONSET_FRAME: Final = 40  # 5 ms
