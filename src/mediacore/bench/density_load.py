@@ -53,8 +53,11 @@ class _Caller:
         self._at = phase * 2 * _PIECE % len(speech)
         self._left = 0
         self._utterance = 0
+        self.done = False
 
     def talk(self, ms: int) -> None:
+        if self.done:
+            return
         self._utterance += 1
         self._left = ms * SRATE_HZ // 1000
         self._leg.begin(self._utterance, self._utterance)
@@ -81,6 +84,7 @@ async def load(order: LoadOrder) -> LoadReport:
     loop = asyncio.get_running_loop()
     speech = without_gaps(shipped_callers())
     n = len(order.ports)
+    callers: list[_Caller] = []
     with MediaHub(Engine(max_legs=n + 1, event_slots=32768, command_slots=16384)) as hub:
         legs: list[Leg] = []
         for i, port in enumerate(order.ports):
@@ -89,10 +93,13 @@ async def load(order: LoadOrder) -> LoadReport:
             leg, _ = open_rtp(hub.engine, transport, seed=10_000 + i)
             legs.append(leg)
             caller = _Caller(leg, speech, i)
+            callers.append(caller)
             hub.attach(leg, caller.on_event)
             _schedule(loop, caller, i * CYCLE_MS // n)
         hub.start(realtime=True)
         await asyncio.sleep(order.seconds)
+        for caller in callers:
+            caller.done = True
         pacer = hub.engine.pacer_stats()
         hub.stop()
         stats = [leg.stats() for leg in legs]
