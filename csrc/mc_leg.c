@@ -1,410 +1,16 @@
-#include "mc_leg.h"
-
-#include <stdatomic.h>
 #include <string.h>
-#include <strings.h>
 
-#include "mc_codec.h"
-#include "mc_dtmf.h"
+#include "mc_leg_parts.h"
 #include "mc_level.h"
-#include "mc_rtcp.h"
-#include "mc_rtp.h"
-#include "mc_rx.h"
-#include "mc_telev.h"
-#include "mc_tone.h"
-#include "mc_vad.h"
 
 enum {
-	DEFAULT_SPEECH_MS = 1600,
-	DEFAULT_TAP_MS = 1000,
-	DEFAULT_TAP_BLOCK_MS = 100,
-	DEFAULT_JITTER_MIN_MS = 20,
-	DEFAULT_JITTER_MAX_MS = 400,
-	DEFAULT_JITTER_SLOTS = 40,
 	DEFAULT_DUCK_DB = 12,
-	DEFAULT_ONSET_MS = 60,
-	DEFAULT_HANGOVER_MS = 200,
-	CN_PT_8K = 13,              /* RFC 3551 §6 */
 	RTCP_INTERVAL_US = 5000000, /* RFC 3550 §6.2: the minimum for a session of two */
 	INBAND_LOW_DBOV = -13,      /* tones of in-band digits */
 	INBAND_HIGH_DBOV = -11,
 	MAX_WAITED_US = 200000, /* a packet waits for its tick, late ticks included */
 	RECEIVE_ROUNDS = 2,     /* batches taken per tick at the most */
-	STATS = sizeof(struct mc_leg_stats) / sizeof(uint64_t),
 };
-
-/* Barge-in: what the armed policy has done.
- *
- *   state  | speech >= onset      | speech >= commit | silence >= resume | command, playout ends
- *   -------+----------------------+------------------+-------------------+----------------------
- *   IDLE   | duck, pause: ACTED   | -                | -                 | -
- *          | cut: IDLE            |                  |                   |
- *   ACTED  | -                    | cut: IDLE        | undo: IDLE        | IDLE */
-enum barge_state {
-	BARGE_IDLE,
-	BARGE_ACTED,
-};
-
-struct mc_leg {
-	struct mc_leg_cfg
-		cfg; /* with defaults filled in; codec and remote are not used from here */
-	const struct mc_codec *codec;
-	size_t frame; /* samples per tick */
-	uint32_t frame_ts;
-
-	/* wire */
-	struct mc_udp_addr remote, rtcp_remote;
-	bool latched; /* the remote side is known and the socket connected to it */
-	struct mc_rtp_source source;
-	struct mc_rtcp_peer rtcp_peer;
-	uint16_t event_packets; /* sequence numbers that telephone-events took */
-	uint16_t tx_seq;
-	uint32_t tx_ts, tx_ssrc;
-	bool tx_started, tx_marker;
-	uint32_t tx_ts_first; /* timestamp of the first frame in tx_payload */
-	size_t tx_payload_n;
-	uint32_t tx_frames; /* frames in tx_payload */
-	uint64_t rtcp_due_us, last_packet_us;
-	bool media_lost, received_any;
-
-	/* audio */
-	struct mc_rx *rx;
-	void *enc;
-	struct mc_vad *vad;
-	struct mc_dtmf *dtmf;
-	struct mc_tone *tone;
-	size_t inband_done; /* samples of the in-band digit sent so far */
-	struct mc_telev_rx telev_rx;
-	struct mc_telev_tx telev_tx;
-	struct mc_playout *playout;
-	int16_t *rx_frame;
-	uint8_t *tx_payload; /* ptime above one tick: the packet being filled */
-
-	/* policy */
-	struct mc_barge_in policy;
-	enum barge_state barge;
-	uint8_t barge_action; /* what was done, while BARGE_ACTED */
-	uint32_t speech_ms, silence_ms;
-
-	uint64_t ticks;
-	uint64_t tap_due; /* tick of the next MC_EV_TAP_READY */
-	struct mc_note note;
-	struct mc_leg_stats stats;
-	_Atomic uint64_t published[STATS];
-	_Atomic uint64_t published_seq; /* odd while being written */
-
-	struct mc_tap_ring *tap_rx, *tap_record, *tap_notes;
-	struct mc_ring *link_in, *link_out;
-};
-
-/* ------------------------------------------------------------------- set-up */
-
-static uint32_t or_default(uint32_t value, uint32_t fallback)
-{
-	return value ? value : fallback;
-}
-
-static const struct mc_codec *find_codec(const struct mc_leg_cfg *cfg)
-{
-	if (!cfg->codec)
-		return NULL;
-	if (cfg->srate)
-		return mc_codec_find(cfg->codec, cfg->srate);
-	for (uint32_t srate = 48000; srate >= 8000; srate = srate == 48000 ? 16000 : srate / 2) {
-		const struct mc_codec *codec = mc_codec_find(cfg->codec, srate);
-		if (codec)
-			return codec;
-	}
-	return NULL;
-}
-
-/* Fill in defaults. return 0 | MC_ENOTSUP | MC_EINVAL */
-static int normalise(struct mc_leg_cfg *cfg, const struct mc_codec **codec)
-{
-	*codec = find_codec(cfg);
-	if (!*codec)
-		return MC_ENOTSUP;
-	if (!cfg->srate)
-		cfg->srate = (*codec)->srate;
-	if (!mc_srate_ok(cfg->srate))
-		return MC_EINVAL;
-	if (cfg->payload_type == MC_PT_DYNAMIC)
-		cfg->payload_type = (*codec)->static_pt;
-	if (cfg->payload_type > 127 || cfg->event_payload_type > 127)
-		return MC_EINVAL;
-	if (!cfg->cn_payload_type && (*codec)->clock_rate == 8000)
-		cfg->cn_payload_type = CN_PT_8K;
-	cfg->ptime_ms = or_default(cfg->ptime_ms, MC_TICK_MS);
-	if (cfg->ptime_ms != 20 && cfg->ptime_ms != 40 && cfg->ptime_ms != 60)
-		return MC_EINVAL;
-	bool opus = !strcasecmp((*codec)->name, "opus");
-	if (opus && cfg->ptime_ms != MC_TICK_MS)
-		return MC_EINVAL; /* Opus frames do not concatenate, RFC 7587 §4.2 */
-	if (!cfg->payload_max) {
-		bool two_bytes = !strcasecmp((*codec)->name, "L16");
-		cfg->payload_max = (uint16_t)(opus ? 320
-						   : mc_frame_samples((*codec)->clock_rate) *
-							      (two_bytes ? 2 : 1));
-	}
-	cfg->jitter_min_ms = (uint16_t)or_default(cfg->jitter_min_ms, DEFAULT_JITTER_MIN_MS);
-	cfg->jitter_max_ms = (uint16_t)or_default(cfg->jitter_max_ms, DEFAULT_JITTER_MAX_MS);
-	cfg->jitter_slots = (uint16_t)or_default(cfg->jitter_slots, DEFAULT_JITTER_SLOTS);
-	cfg->speech_ms = or_default(cfg->speech_ms, DEFAULT_SPEECH_MS);
-	cfg->tap_ms = or_default(cfg->tap_ms, DEFAULT_TAP_MS);
-	cfg->tap_block_ms = or_default(cfg->tap_block_ms, DEFAULT_TAP_BLOCK_MS);
-	if (cfg->tap_ms > 60000 || cfg->tap_block_ms < MC_TICK_MS ||
-	    cfg->tap_block_ms > cfg->tap_ms || cfg->rtcp > MC_RTCP_PAIR)
-		return MC_EINVAL;
-	cfg->vad_onset_ms = (uint16_t)or_default(cfg->vad_onset_ms, DEFAULT_ONSET_MS);
-	cfg->vad_hangover_ms = (uint16_t)or_default(cfg->vad_hangover_ms, DEFAULT_HANGOVER_MS);
-	return MC_OK;
-}
-
-/* The leg's memory as a row of parts. With mem NULL only the size is counted. */
-struct arena {
-	uint8_t *mem;
-	size_t used;
-};
-
-static void *take(struct arena *arena, size_t n)
-{
-	void *part = arena->mem ? arena->mem + arena->used : NULL;
-	arena->used += mc_align(n);
-	return part;
-}
-
-static struct mc_rx_cfg rx_cfg(const struct mc_leg_cfg *cfg, const struct mc_codec *codec)
-{
-	return (struct mc_rx_cfg){
-		.codec = codec,
-		.srate = cfg->srate,
-		.slots = cfg->jitter_slots,
-		.slot_bytes = cfg->payload_max,
-		.min_ms = cfg->jitter_min_ms,
-		.max_ms = cfg->jitter_max_ms,
-		.seed = (uint32_t)(cfg->seed ^ cfg->seed >> 32) | 1u,
-	};
-}
-
-static struct mc_vad_cfg vad_cfg(const struct mc_leg_cfg *cfg)
-{
-	return (struct mc_vad_cfg){
-		.srate = cfg->srate,
-		.threshold_q15 = cfg->vad_threshold_q15,
-		/* A start is seen one frame after its onset_frames at the latest. */
-		.onset_frames = (uint16_t)((cfg->vad_onset_ms + MC_TICK_MS - 1) / MC_TICK_MS),
-		.hangover_ms = cfg->vad_hangover_ms,
-	};
-}
-
-static struct mc_tap_ring *make_tap(struct arena *arena, uint32_t elem, uint32_t cap)
-{
-	struct mc_tap_ring *tap = take(arena, sizeof(*tap));
-	void *mem = take(arena, (size_t)elem * cap);
-	if (tap)
-		mc_tap_init(tap, mem, elem, cap);
-	return tap;
-}
-
-static struct mc_ring *make_link(struct arena *arena)
-{
-	struct mc_ring *ring = take(arena, sizeof(*ring));
-	void *mem = take(arena, sizeof(struct mc_link_packet) * MC_LINK_SLOTS);
-	if (ring)
-		mc_ring_init(ring, mem, sizeof(struct mc_link_packet), MC_LINK_SLOTS);
-	return ring;
-}
-
-/* Lay out, and when there is memory also initialise, every part. One function, so that the size
- * counted is the size used. */
-static int build(struct arena *arena, const struct mc_leg_cfg *cfg, const struct mc_codec *codec)
-{
-	struct mc_leg *leg = take(arena, sizeof(*leg));
-	struct mc_playout_cfg playout = {.srate = cfg->srate, .queue_ms = cfg->speech_ms};
-	struct mc_rx_cfg rx = rx_cfg(cfg, codec);
-	struct mc_vad_cfg vad = vad_cfg(cfg);
-	uint32_t tap_n = cfg->srate / 1000 * cfg->tap_ms;
-	size_t n;
-	void *mem;
-	int rc = MC_OK;
-
-	n = mc_rx_size(&rx);
-	mem = take(arena, n);
-	if (!n)
-		return MC_EINVAL;
-	if (leg)
-		rc = mc_rx_init(&leg->rx, mem, n, &rx);
-	if (rc < 0)
-		return rc;
-	n = mc_playout_size(&playout);
-	mem = take(arena, n);
-	if (leg)
-		rc = mc_playout_init(&leg->playout, mem, n, &playout);
-	if (rc < 0)
-		return rc;
-	n = codec->enc_size ? codec->enc_size(cfg->srate) : 0;
-	mem = take(arena, n);
-	if (leg) {
-		leg->enc = mem;
-		rc = codec->enc_init ? codec->enc_init(mem, cfg->srate) : MC_OK;
-	}
-	if (rc < 0)
-		return rc;
-	if (cfg->vad_threshold_q15 >= 0) {
-		n = mc_vad_size(&vad);
-		mem = take(arena, n);
-		if (leg)
-			rc = mc_vad_init(&leg->vad, mem, n, &vad);
-		if (rc < 0)
-			return rc;
-	}
-	if (cfg->detect_dtmf) {
-		n = mc_dtmf_size(cfg->srate);
-		mem = take(arena, n);
-		if (leg)
-			rc = mc_dtmf_init(&leg->dtmf, mem, n, cfg->srate);
-		if (rc < 0)
-			return rc;
-	}
-	if (cfg->detect_tones) {
-		struct mc_tone_cfg tone = {.srate = cfg->srate, .mask = cfg->detect_tones};
-		n = mc_tone_size(&tone);
-		mem = take(arena, n);
-		if (leg)
-			rc = mc_tone_init(&leg->tone, mem, n, &tone);
-		if (rc < 0)
-			return rc;
-	}
-	int16_t *rx_frame = take(arena, mc_frame_samples(cfg->srate) * sizeof(int16_t));
-	uint8_t *payload =
-		take(arena, cfg->ptime_ms > MC_TICK_MS
-				    ? (size_t)cfg->payload_max * cfg->ptime_ms / MC_TICK_MS
-				    : 0);
-	if (leg) {
-		leg->rx_frame = rx_frame;
-		leg->tx_payload = payload;
-	}
-	if (cfg->taps & MC_TAP_RX) {
-		struct mc_tap_ring *tap = make_tap(arena, sizeof(int16_t), tap_n);
-		if (leg)
-			leg->tap_rx = tap;
-	}
-	if (cfg->taps & MC_TAP_RECORD) {
-		struct mc_tap_ring *tap = make_tap(arena, 2 * sizeof(int16_t), tap_n);
-		if (leg)
-			leg->tap_record = tap;
-	}
-	if (cfg->taps & MC_TAP_NOTES) {
-		struct mc_tap_ring *tap =
-			make_tap(arena, sizeof(struct mc_note), cfg->tap_ms / MC_TICK_MS);
-		if (leg)
-			leg->tap_notes = tap;
-	}
-	if (cfg->fd < 0) {
-		struct mc_ring *in = make_link(arena), *out = make_link(arena);
-		if (leg) {
-			leg->link_in = in;
-			leg->link_out = out;
-		}
-	}
-	return MC_OK;
-}
-
-size_t mc_leg_size(const struct mc_leg_cfg *cfg)
-{
-	struct mc_leg_cfg full = *cfg;
-	const struct mc_codec *codec;
-	struct arena arena = {0};
-
-	if (normalise(&full, &codec) < 0 || build(&arena, &full, codec) < 0)
-		return 0;
-	return arena.used;
-}
-
-/* splitmix64: first sequence number, timestamp and SSRC from the seed, RFC 3550 §5.1. */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9E3779B97F4A7C15u;
-	z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-	z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-	return z ^ z >> 31;
-}
-
-static bool set_port(struct mc_udp_addr *addr, int step)
-{
-	if (addr->sa.ss_family == AF_INET) {
-		struct sockaddr_in *in = (struct sockaddr_in *)&addr->sa;
-		in->sin_port = htons((uint16_t)(ntohs(in->sin_port) + step));
-		return true;
-	}
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr->sa;
-	in6->sin6_port = htons((uint16_t)(ntohs(in6->sin6_port) + step));
-	return true;
-}
-
-/* The remote side is known from now on: the kernel drops everybody else. */
-static int latch(struct mc_leg *leg, const struct mc_udp_addr *remote)
-{
-	leg->remote = leg->rtcp_remote = *remote;
-	leg->latched = true;
-	if (mc_udp_connect(leg->cfg.fd, remote) < 0)
-		return MC_EIO;
-	if (leg->cfg.rtcp == MC_RTCP_PAIR) {
-		set_port(&leg->rtcp_remote, 1);
-		return mc_udp_connect(leg->cfg.rtcp_fd, &leg->rtcp_remote);
-	}
-	return MC_OK;
-}
-
-int mc_leg_init(struct mc_leg **out, void *mem, size_t size, const struct mc_leg_cfg *cfg)
-{
-	struct mc_leg_cfg full = *cfg;
-	const struct mc_codec *codec;
-	struct arena arena = {.mem = mem};
-
-	int rc = normalise(&full, &codec);
-	if (rc < 0)
-		return rc;
-	if (size < mc_leg_size(cfg))
-		return MC_ENOMEM;
-	if (size) /* 0: not buildable, and build() says why */
-		memset(mem, 0, size);
-	rc = build(&arena, &full, codec);
-	if (rc < 0)
-		return rc;
-
-	struct mc_leg *leg = mem;
-	leg->cfg = full;
-	leg->codec = codec;
-	leg->frame = mc_frame_samples(full.srate);
-	leg->frame_ts = codec->clock_rate / MC_TICKS_PER_S;
-	uint64_t random = full.seed;
-	leg->tx_seq = (uint16_t)next_random(&random);
-	leg->tx_ts = (uint32_t)next_random(&random);
-	leg->tx_ssrc = (uint32_t)next_random(&random);
-	leg->tap_due = full.tap_block_ms / MC_TICK_MS;
-	rc = mc_telev_rx_init(&leg->telev_rx, codec->clock_rate);
-	if (rc == MC_OK)
-		rc = mc_telev_tx_init(&leg->telev_tx, codec->clock_rate);
-	if (rc == MC_OK && full.fd >= 0 && full.remote) {
-		struct mc_udp_addr remote = {.len = full.remote_len};
-		if (full.remote_len > sizeof(remote.sa))
-			return MC_EINVAL;
-		memcpy(&remote.sa, full.remote, full.remote_len);
-		rc = latch(leg, &remote);
-	}
-	leg->cfg.remote = NULL; /* the caller's memory */
-	leg->cfg.codec = codec->name;
-	*out = leg;
-	return rc;
-}
-
-void mc_leg_deinit(struct mc_leg *leg)
-{
-	mc_udp_close(leg->cfg.fd);
-	if (leg->cfg.rtcp == MC_RTCP_PAIR)
-		mc_udp_close(leg->cfg.rtcp_fd);
-}
 
 /* ------------------------------------------------------------------- events */
 
@@ -531,7 +137,7 @@ static bool from_remote(struct mc_leg *leg, const struct mc_udp_packet *packet)
 		return !packet->from.len || mc_udp_same(&packet->from, &leg->remote);
 	if (mc_rtp_parse(&rtp, packet->data, packet->n) < 0 || rtp.pt != leg->cfg.payload_type)
 		return false;
-	return latch(leg, &packet->from) == MC_OK;
+	return mc_leg_latch(leg, &packet->from) == MC_OK;
 }
 
 /* The tick's time, moved back to when the kernel had the packet: it may have waited almost a tick,
@@ -701,7 +307,7 @@ static void run_policy(struct mc_leg *leg)
 		mc_playout_pause(leg->playout);
 	else
 		mc_playout_duck(leg->playout,
-				(uint8_t)or_default(policy->duck_db, DEFAULT_DUCK_DB));
+				(uint8_t)policy->duck_db ? policy->duck_db : DEFAULT_DUCK_DB);
 }
 
 void mc_leg_set_barge_in(struct mc_leg *leg, const struct mc_barge_in *policy)
@@ -735,7 +341,9 @@ void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 
 	if (leg->received_any) {
 		detect_tones(leg, env);
-		if (leg->vad)
+		/* The silence before the first packet is nobody's: as a noise floor it would make speech
+		 * of a noisy line once the true floor takes over. */
+		if (leg->vad && !(info.flags & MC_RX_BEFORE))
 			detect_speech(leg, env);
 		run_policy(leg);
 	}
@@ -907,7 +515,7 @@ static void publish(struct mc_leg *leg)
 	struct mc_leg_stats *stats = &leg->stats;
 	const struct mc_playout_stats *played = mc_playout_stats(leg->playout);
 	struct mc_rx_stats rx;
-	uint64_t words[STATS];
+	uint64_t words[MC_LEG_STATS];
 
 	mc_rx_stats(leg->rx, &rx);
 	stats->ticks = leg->ticks + 1;
@@ -939,18 +547,18 @@ static void publish(struct mc_leg *leg)
 	uint64_t seq = atomic_load_explicit(&leg->published_seq, memory_order_relaxed);
 	atomic_store_explicit(&leg->published_seq, seq + 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
-	for (size_t i = 0; i < STATS; i++)
+	for (size_t i = 0; i < MC_LEG_STATS; i++)
 		atomic_store_explicit(&leg->published[i], words[i], memory_order_relaxed);
 	atomic_store_explicit(&leg->published_seq, seq + 2, memory_order_release);
 }
 
 void mc_leg_read_stats(const struct mc_leg *leg, struct mc_leg_stats *out)
 {
-	uint64_t words[STATS], before, after;
+	uint64_t words[MC_LEG_STATS], before, after;
 
 	do { /* the writer needs well under a microsecond in every 20 ms */
 		before = atomic_load_explicit(&leg->published_seq, memory_order_acquire);
-		for (size_t i = 0; i < STATS; i++)
+		for (size_t i = 0; i < MC_LEG_STATS; i++)
 			words[i] = atomic_load_explicit(&leg->published[i], memory_order_relaxed);
 		atomic_thread_fence(memory_order_acquire);
 		after = atomic_load_explicit(&leg->published_seq, memory_order_relaxed);

@@ -101,3 +101,8 @@ def test_http_tts_classifies(status, kind):
     with pytest.raises(ProviderError) as error:
         run_http_tts(handler, use)
     assert error.value.error_class is kind
+
+
+def test_the_readme_shows_the_gateway_as_it_is():
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    assert (EXAMPLES / "gateway.py").read_text().rstrip() in readme

@@ -1,0 +1,323 @@
+/* A leg before its first tick: defaults, memory, codec, sockets. Control thread. */
+#include <string.h>
+#include <strings.h>
+
+#include "mc_leg_parts.h"
+
+enum {
+	DEFAULT_SPEECH_MS = 1600,
+	DEFAULT_TAP_MS = 1000,
+	DEFAULT_TAP_BLOCK_MS = 100,
+	DEFAULT_JITTER_MIN_MS = 20,
+	DEFAULT_JITTER_MAX_MS = 400,
+	DEFAULT_JITTER_SLOTS = 40,
+	DEFAULT_ONSET_MS = 60,
+	DEFAULT_HANGOVER_MS = 200,
+	CN_PT_8K = 13, /* RFC 3551 §6 */
+};
+
+static uint32_t or_default(uint32_t value, uint32_t fallback)
+{
+	return value ? value : fallback;
+}
+
+static const struct mc_codec *find_codec(const struct mc_leg_cfg *cfg)
+{
+	if (!cfg->codec)
+		return NULL;
+	if (cfg->srate)
+		return mc_codec_find(cfg->codec, cfg->srate);
+	for (uint32_t srate = 48000; srate >= 8000; srate = srate == 48000 ? 16000 : srate / 2) {
+		const struct mc_codec *codec = mc_codec_find(cfg->codec, srate);
+		if (codec)
+			return codec;
+	}
+	return NULL;
+}
+
+/* Fill in defaults. return 0 | MC_ENOTSUP | MC_EINVAL */
+static int normalise(struct mc_leg_cfg *cfg, const struct mc_codec **codec)
+{
+	*codec = find_codec(cfg);
+	if (!*codec)
+		return MC_ENOTSUP;
+	if (!cfg->srate)
+		cfg->srate = (*codec)->srate;
+	if (!mc_srate_ok(cfg->srate))
+		return MC_EINVAL;
+	if (cfg->payload_type == MC_PT_DYNAMIC)
+		cfg->payload_type = (*codec)->static_pt;
+	if (cfg->payload_type > 127 || cfg->event_payload_type > 127)
+		return MC_EINVAL;
+	if (!cfg->cn_payload_type && (*codec)->clock_rate == 8000)
+		cfg->cn_payload_type = CN_PT_8K;
+	cfg->ptime_ms = or_default(cfg->ptime_ms, MC_TICK_MS);
+	if (cfg->ptime_ms != 20 && cfg->ptime_ms != 40 && cfg->ptime_ms != 60)
+		return MC_EINVAL;
+	bool opus = !strcasecmp((*codec)->name, "opus");
+	if (opus && cfg->ptime_ms != MC_TICK_MS)
+		return MC_EINVAL; /* Opus frames do not concatenate, RFC 7587 §4.2 */
+	if (!cfg->payload_max) {
+		bool two_bytes = !strcasecmp((*codec)->name, "L16");
+		cfg->payload_max = (uint16_t)(opus ? 320
+						   : mc_frame_samples((*codec)->clock_rate) *
+							      (two_bytes ? 2 : 1));
+	}
+	cfg->jitter_min_ms = (uint16_t)or_default(cfg->jitter_min_ms, DEFAULT_JITTER_MIN_MS);
+	cfg->jitter_max_ms = (uint16_t)or_default(cfg->jitter_max_ms, DEFAULT_JITTER_MAX_MS);
+	cfg->jitter_slots = (uint16_t)or_default(cfg->jitter_slots, DEFAULT_JITTER_SLOTS);
+	cfg->speech_ms = or_default(cfg->speech_ms, DEFAULT_SPEECH_MS);
+	cfg->tap_ms = or_default(cfg->tap_ms, DEFAULT_TAP_MS);
+	cfg->tap_block_ms = or_default(cfg->tap_block_ms, DEFAULT_TAP_BLOCK_MS);
+	if (cfg->tap_ms > 60000 || cfg->tap_block_ms < MC_TICK_MS ||
+	    cfg->tap_block_ms > cfg->tap_ms || cfg->rtcp > MC_RTCP_PAIR)
+		return MC_EINVAL;
+	cfg->vad_onset_ms = (uint16_t)or_default(cfg->vad_onset_ms, DEFAULT_ONSET_MS);
+	cfg->vad_hangover_ms = (uint16_t)or_default(cfg->vad_hangover_ms, DEFAULT_HANGOVER_MS);
+	return MC_OK;
+}
+
+/* The leg's memory as a row of parts. With mem NULL only the size is counted. */
+struct arena {
+	uint8_t *mem;
+	size_t used;
+};
+
+static void *take(struct arena *arena, size_t n)
+{
+	void *part = arena->mem ? arena->mem + arena->used : NULL;
+	arena->used += mc_align(n);
+	return part;
+}
+
+static struct mc_rx_cfg rx_cfg(const struct mc_leg_cfg *cfg, const struct mc_codec *codec)
+{
+	return (struct mc_rx_cfg){
+		.codec = codec,
+		.srate = cfg->srate,
+		.slots = cfg->jitter_slots,
+		.slot_bytes = cfg->payload_max,
+		.min_ms = cfg->jitter_min_ms,
+		.max_ms = cfg->jitter_max_ms,
+		.seed = (uint32_t)(cfg->seed ^ cfg->seed >> 32) | 1u,
+	};
+}
+
+static struct mc_vad_cfg vad_cfg(const struct mc_leg_cfg *cfg)
+{
+	return (struct mc_vad_cfg){
+		.srate = cfg->srate,
+		.threshold_q15 = cfg->vad_threshold_q15,
+		/* A start is seen one frame after its onset_frames at the latest. */
+		.onset_frames = (uint16_t)((cfg->vad_onset_ms + MC_TICK_MS - 1) / MC_TICK_MS),
+		.hangover_ms = cfg->vad_hangover_ms,
+	};
+}
+
+static struct mc_tap_ring *make_tap(struct arena *arena, uint32_t elem, uint32_t cap)
+{
+	struct mc_tap_ring *tap = take(arena, sizeof(*tap));
+	void *mem = take(arena, (size_t)elem * cap);
+	if (tap)
+		mc_tap_init(tap, mem, elem, cap);
+	return tap;
+}
+
+static struct mc_ring *make_link(struct arena *arena)
+{
+	struct mc_ring *ring = take(arena, sizeof(*ring));
+	void *mem = take(arena, sizeof(struct mc_link_packet) * MC_LINK_SLOTS);
+	if (ring)
+		mc_ring_init(ring, mem, sizeof(struct mc_link_packet), MC_LINK_SLOTS);
+	return ring;
+}
+
+/* Lay out, and when there is memory also initialise, every part. One function, so that the size
+ * counted is the size used. */
+static int build(struct arena *arena, const struct mc_leg_cfg *cfg, const struct mc_codec *codec)
+{
+	struct mc_leg *leg = take(arena, sizeof(*leg));
+	struct mc_playout_cfg playout = {.srate = cfg->srate, .queue_ms = cfg->speech_ms};
+	struct mc_rx_cfg rx = rx_cfg(cfg, codec);
+	struct mc_vad_cfg vad = vad_cfg(cfg);
+	uint32_t tap_n = cfg->srate / 1000 * cfg->tap_ms;
+	size_t n;
+	void *mem;
+	int rc = MC_OK;
+
+	n = mc_rx_size(&rx);
+	mem = take(arena, n);
+	if (!n)
+		return MC_EINVAL;
+	if (leg)
+		rc = mc_rx_init(&leg->rx, mem, n, &rx);
+	if (rc < 0)
+		return rc;
+	n = mc_playout_size(&playout);
+	mem = take(arena, n);
+	if (leg)
+		rc = mc_playout_init(&leg->playout, mem, n, &playout);
+	if (rc < 0)
+		return rc;
+	n = codec->enc_size ? codec->enc_size(cfg->srate) : 0;
+	mem = take(arena, n);
+	if (leg) {
+		leg->enc = mem;
+		rc = codec->enc_init ? codec->enc_init(mem, cfg->srate) : MC_OK;
+	}
+	if (rc < 0)
+		return rc;
+	if (cfg->vad_threshold_q15 >= 0) {
+		n = mc_vad_size(&vad);
+		mem = take(arena, n);
+		if (leg)
+			rc = mc_vad_init(&leg->vad, mem, n, &vad);
+		if (rc < 0)
+			return rc;
+	}
+	if (cfg->detect_dtmf) {
+		n = mc_dtmf_size(cfg->srate);
+		mem = take(arena, n);
+		if (leg)
+			rc = mc_dtmf_init(&leg->dtmf, mem, n, cfg->srate);
+		if (rc < 0)
+			return rc;
+	}
+	if (cfg->detect_tones) {
+		struct mc_tone_cfg tone = {.srate = cfg->srate, .mask = cfg->detect_tones};
+		n = mc_tone_size(&tone);
+		mem = take(arena, n);
+		if (leg)
+			rc = mc_tone_init(&leg->tone, mem, n, &tone);
+		if (rc < 0)
+			return rc;
+	}
+	int16_t *rx_frame = take(arena, mc_frame_samples(cfg->srate) * sizeof(int16_t));
+	uint8_t *payload =
+		take(arena, cfg->ptime_ms > MC_TICK_MS
+				    ? (size_t)cfg->payload_max * cfg->ptime_ms / MC_TICK_MS
+				    : 0);
+	if (leg) {
+		leg->rx_frame = rx_frame;
+		leg->tx_payload = payload;
+	}
+	if (cfg->taps & MC_TAP_RX) {
+		struct mc_tap_ring *tap = make_tap(arena, sizeof(int16_t), tap_n);
+		if (leg)
+			leg->tap_rx = tap;
+	}
+	if (cfg->taps & MC_TAP_RECORD) {
+		struct mc_tap_ring *tap = make_tap(arena, 2 * sizeof(int16_t), tap_n);
+		if (leg)
+			leg->tap_record = tap;
+	}
+	if (cfg->taps & MC_TAP_NOTES) {
+		struct mc_tap_ring *tap =
+			make_tap(arena, sizeof(struct mc_note), cfg->tap_ms / MC_TICK_MS);
+		if (leg)
+			leg->tap_notes = tap;
+	}
+	if (cfg->fd < 0) {
+		struct mc_ring *in = make_link(arena), *out = make_link(arena);
+		if (leg) {
+			leg->link_in = in;
+			leg->link_out = out;
+		}
+	}
+	return MC_OK;
+}
+
+size_t mc_leg_size(const struct mc_leg_cfg *cfg)
+{
+	struct mc_leg_cfg full = *cfg;
+	const struct mc_codec *codec;
+	struct arena arena = {0};
+
+	if (normalise(&full, &codec) < 0 || build(&arena, &full, codec) < 0)
+		return 0;
+	return arena.used;
+}
+
+/* splitmix64: first sequence number, timestamp and SSRC from the seed, RFC 3550 §5.1. */
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9E3779B97F4A7C15u;
+	z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+	z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+	return z ^ z >> 31;
+}
+
+static bool set_port(struct mc_udp_addr *addr, int step)
+{
+	if (addr->sa.ss_family == AF_INET) {
+		struct sockaddr_in *in = (struct sockaddr_in *)&addr->sa;
+		in->sin_port = htons((uint16_t)(ntohs(in->sin_port) + step));
+		return true;
+	}
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr->sa;
+	in6->sin6_port = htons((uint16_t)(ntohs(in6->sin6_port) + step));
+	return true;
+}
+
+int mc_leg_latch(struct mc_leg *leg, const struct mc_udp_addr *remote)
+{
+	leg->remote = leg->rtcp_remote = *remote;
+	leg->latched = true;
+	if (mc_udp_connect(leg->cfg.fd, remote) < 0)
+		return MC_EIO;
+	if (leg->cfg.rtcp == MC_RTCP_PAIR) {
+		set_port(&leg->rtcp_remote, 1);
+		return mc_udp_connect(leg->cfg.rtcp_fd, &leg->rtcp_remote);
+	}
+	return MC_OK;
+}
+
+int mc_leg_init(struct mc_leg **out, void *mem, size_t size, const struct mc_leg_cfg *cfg)
+{
+	struct mc_leg_cfg full = *cfg;
+	const struct mc_codec *codec;
+	struct arena arena = {.mem = mem};
+
+	int rc = normalise(&full, &codec);
+	if (rc < 0)
+		return rc;
+	if (size < mc_leg_size(cfg))
+		return MC_ENOMEM;
+	if (size) /* 0: not buildable, and build() says why */
+		memset(mem, 0, size);
+	rc = build(&arena, &full, codec);
+	if (rc < 0)
+		return rc;
+
+	struct mc_leg *leg = mem;
+	leg->cfg = full;
+	leg->codec = codec;
+	leg->frame = mc_frame_samples(full.srate);
+	leg->frame_ts = codec->clock_rate / MC_TICKS_PER_S;
+	uint64_t random = full.seed;
+	leg->tx_seq = (uint16_t)next_random(&random);
+	leg->tx_ts = (uint32_t)next_random(&random);
+	leg->tx_ssrc = (uint32_t)next_random(&random);
+	leg->tap_due = full.tap_block_ms / MC_TICK_MS;
+	rc = mc_telev_rx_init(&leg->telev_rx, codec->clock_rate);
+	if (rc == MC_OK)
+		rc = mc_telev_tx_init(&leg->telev_tx, codec->clock_rate);
+	if (rc == MC_OK && full.fd >= 0 && full.remote) {
+		struct mc_udp_addr remote = {.len = full.remote_len};
+		if (full.remote_len > sizeof(remote.sa))
+			return MC_EINVAL;
+		memcpy(&remote.sa, full.remote, full.remote_len);
+		rc = mc_leg_latch(leg, &remote);
+	}
+	leg->cfg.remote = NULL; /* the caller's memory */
+	leg->cfg.codec = codec->name;
+	*out = leg;
+	return rc;
+}
+
+void mc_leg_deinit(struct mc_leg *leg)
+{
+	mc_udp_close(leg->cfg.fd);
+	if (leg->cfg.rtcp == MC_RTCP_PAIR)
+		mc_udp_close(leg->cfg.rtcp_fd);
+}
