@@ -341,8 +341,8 @@ void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 
 	if (leg->received_any) {
 		detect_tones(leg, env);
-		/* The silence before the first packet is nobody's: as a noise floor it would make speech
-		 * of a noisy line once the true floor takes over. */
+		/* The silence before the first packet is nobody's: as a noise floor it would make
+		 * speech of a noisy line once the true floor takes over. */
 		if (leg->vad && !(info.flags & MC_RX_BEFORE))
 			detect_speech(leg, env);
 		run_policy(leg);

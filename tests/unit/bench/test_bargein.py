@@ -4,10 +4,11 @@ from random import Random
 
 import pytest
 
+from mediacore._core import Codec
 from mediacore.app_options import BenchOptions
 from mediacore.bench import bargein
 from mediacore.bench.bargein import POLICIES, Case, interrupt, make_case
-from mediacore.bench.sound import shipped_callers
+from mediacore.bench.sound import SRATE_HZ, noise, shipped_callers
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=list(POLICIES))
@@ -37,3 +38,12 @@ def test_figures() -> None:
     assert figures["false_stops_in_noise"] == figures["missed"] == 0
     assert figures["onset_to_silence_p95_ms"] < 300
     assert figures["engine_response_turns"] == 3
+
+
+def test_a_noisy_line_interrupts_nobody() -> None:
+    """The leg's silence before the first packet must not count as the line's noise floor."""
+    rng, codec = Random(7), Codec("PCMU")
+    for _ in range(20):
+        pcm = noise(rng, 4 * SRATE_HZ, 1000).tobytes()
+        wire = b"".join(codec.encode(pcm[i : i + 8000]) for i in range(0, len(pcm), 8000))
+        assert not interrupt(Case(wire, 4 * SRATE_HZ, 0, POLICIES["cut"])).early
