@@ -129,6 +129,7 @@ class CallOwner:
         )
         self._replying: Replying | None = None
         self._group: asyncio.TaskGroup | None = None
+        hub.attach(leg, self._on_media)  # now: LegOpened, which sets the clock, comes once
 
     @property
     def state(self) -> CallState:
@@ -141,7 +142,6 @@ class CallOwner:
 
     async def run(self) -> CallRecord:
         """Own the call until it has ended. Cancelling hangs up."""
-        self._hub.attach(self._leg, self._on_media)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
