@@ -30,9 +30,9 @@ from mediacore.session.owner import CallOptions, CallOwner
 from mediacore.session.parts import CallParts
 from mediacore.store.records import StoreError, write_record
 from mediacore.transports.rtp import RtpTransport, open_rtp
+from mediacore.units import TICK_MS
 
 log = logging.getLogger("mediacore.engine")
-_TICKS_PER_MS = 1 / 20
 _TAP_MS = 1500  # a loop that is a second late loses no audio
 _BUDGET_SLACK_MS = 60_000  # the leg's own limit, beyond what the call's rules allow
 
@@ -142,7 +142,7 @@ class Engine:
             transport.leg,
             taps=transport.leg.taps | Tap.RX | Tap.RECORD | Tap.NOTES,
             tap_ms=max(transport.leg.tap_ms, _TAP_MS),
-            budget_ticks=int((limit_ms + _BUDGET_SLACK_MS) * _TICKS_PER_MS) if limit_ms else 0,
+            budget_ticks=(limit_ms + _BUDGET_SLACK_MS) // TICK_MS if limit_ms else 0,
         )
         leg, local = open_rtp(hub.engine, replace(transport, leg=config), seed=secrets.randbits(63))
         facts = TransportFacts(

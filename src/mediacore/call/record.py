@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import IntFlag, StrEnum
 from typing import Final
 
-from mediacore.media import Note
+from mediacore.media import Note, NoteFlag
 
 RECORD_VERSION: Final = 1
 RECORD_FILE: Final = "call.json"
@@ -282,14 +282,14 @@ class ErrorNote:
 class FrameFlag(IntFlag):
     """What a frame was; the core's own bits, and GAP for a tick whose note is missing."""
 
-    RX_SPEECH = 1 << 0
-    TX_SPEECH = 1 << 1
-    CONCEALED = 1 << 2
-    COMFORT = 1 << 3
-    CUT = 1 << 4
-    PAUSED = 1 << 5
-    UNDERRUN = 1 << 6
-    WAITING = 1 << 7
+    RX_SPEECH = int(NoteFlag.RX_SPEECH)
+    TX_SPEECH = int(NoteFlag.TX_SPEECH)
+    CONCEALED = int(NoteFlag.CONCEALED)
+    COMFORT = int(NoteFlag.COMFORT)
+    CUT = int(NoteFlag.CUT)
+    PAUSED = int(NoteFlag.PAUSED)
+    UNDERRUN = int(NoteFlag.UNDERRUN)
+    WAITING = int(NoteFlag.WAITING)
     GAP = 1 << 8
 
 
