@@ -6,6 +6,7 @@
 
 struct mc_port {
 	mc_handle leg;
+	bool muted;
 	size_t leg_n, mix_n;           /* samples per tick */
 	const int16_t *rx;             /* [leg_n] */
 	struct mc_resample *up, *down; /* NULL when the rates are equal */
@@ -89,6 +90,11 @@ int mc_port_init(struct mc_port **out, void *mem, size_t size, mc_handle leg, ui
 	return MC_OK;
 }
 
+void mc_port_mute(struct mc_port *port, bool muted)
+{
+	port->muted = muted;
+}
+
 const int16_t *mc_port_heard(const struct mc_port *port)
 {
 	return port->heard;
@@ -150,9 +156,9 @@ void mc_bridge_mix(struct mc_bridge *bridge)
 
 	for (size_t i = 0; i < bridge->count; i++) {
 		struct mc_port *port = bridge->ports[i];
-		in[i] = port->rx;
+		in[i] = port->muted ? NULL : port->rx;
 		out[i] = port->out;
-		if (!port->up)
+		if (!port->up || port->muted)
 			continue;
 		int got = mc_resample_run(port->up, port->in, n, port->rx, port->leg_n);
 		in[i] = got == (int)n ? port->in : NULL;

@@ -22,6 +22,8 @@ uint32_t mc_bridge_srate(const struct mc_bridge *bridge);
 size_t mc_port_size(uint32_t leg_srate, uint32_t bridge_srate);
 int mc_port_init(struct mc_port **out, void *mem, size_t size, mc_handle leg, uint32_t leg_srate,
 		 uint32_t bridge_srate, const int16_t *rx) MC_WUR;
+/** Nobody hears a muted port. */
+void mc_port_mute(struct mc_port *port, bool muted);
 /** What the leg hears of the others in this tick, at the leg's rate. */
 const int16_t *mc_port_heard(const struct mc_port *port);
 

@@ -1,5 +1,6 @@
 /* The control thread's side of an engine: handles, memory, and the public API that turns calls
  * into commands. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -12,6 +13,8 @@ enum {
 	DEFAULT_BRIDGES = 256,
 	DEFAULT_EVENTS = 8192,
 	DEFAULT_COMMANDS = 4096,
+	BED_MIN_DB = -96,
+	BED_MAX_DB = 20,
 };
 
 static void *ring_new(struct mc_ring *ring, size_t elem, uint32_t cap)
@@ -54,19 +57,21 @@ int mc_engine_create(struct mc_engine **out, const struct mc_engine_cfg *cfg)
 		free(engine);
 		return rc;
 	}
-	/* Every leg has a port at most, and every bridge itself: that bounds the garbage, together
-	 * with joins that are refused, as long as whoever makes new ones collects it first. */
-	uint32_t garbage = full.max_legs + full.max_bridges + full.command_slots;
+	/* Every leg has a port and a fork at most, and every bridge itself: that bounds the
+	 * garbage, together with joins and forks that are refused, as long as whoever makes new
+	 * ones collects it first. */
+	uint32_t garbage = 2 * full.max_legs + full.max_bridges + full.command_slots;
 	engine->leg_slots = calloc(full.max_legs, sizeof(*engine->leg_slots));
 	engine->bridge_slots = calloc(full.max_bridges, sizeof(*engine->bridge_slots));
 	engine->legs = calloc(full.max_legs, sizeof(*engine->legs));
 	engine->bridges = calloc(full.max_bridges, sizeof(*engine->bridges));
+	engine->forks = calloc(full.max_legs, sizeof(*engine->forks));
 	engine->leg_index = malloc(full.max_legs * sizeof(*engine->leg_index));
 	void *commands = ring_new(&engine->commands, sizeof(struct command), full.command_slots);
 	void *events = ring_new(&engine->events, sizeof(struct mc_event), full.event_slots);
 	void *trash = ring_new(&engine->garbage, sizeof(void *), garbage);
 	if (!engine->leg_slots || !engine->bridge_slots || !engine->legs || !engine->bridges ||
-	    !engine->leg_index || !commands || !events || !trash) {
+	    !engine->forks || !engine->leg_index || !commands || !events || !trash) {
 		mc_engine_destroy(engine);
 		return MC_ENOMEM;
 	}
@@ -87,7 +92,7 @@ static void free_leg(struct leg_slot *slot)
 	mc_leg_deinit(slot->leg);
 	free(slot->leg);
 	slot->leg = NULL;
-	slot->bridge = 0;
+	slot->bridge = slot->fork = 0;
 }
 
 void mc_engine_destroy(struct mc_engine *engine)
@@ -101,7 +106,11 @@ void mc_engine_destroy(struct mc_engine *engine)
 				free(cmd.bridge);
 			else if (cmd.kind == CMD_BRIDGE_JOIN)
 				free(cmd.port.port);
+			else if (cmd.kind == CMD_FORK)
+				free(cmd.fork);
 		}
+	for (size_t i = 0; i < engine->fork_count; i++)
+		free(engine->forks[i]);
 	for (size_t i = 0; engine->bridges && i < engine->bridge_count; i++) {
 		mc_handle leg;
 		for (struct mc_port *port;
@@ -121,6 +130,7 @@ void mc_engine_destroy(struct mc_engine *engine)
 	free(engine->bridge_slots);
 	free(engine->legs);
 	free(engine->bridges);
+	free(engine->forks);
 	free(engine->leg_index);
 	mc_wake_close(&engine->wake);
 	free(engine);
@@ -426,6 +436,115 @@ int mc_leg_send_digits(struct mc_engine *engine, mc_handle leg, const char *digi
 			return rc;
 	}
 	return MC_OK;
+}
+
+/* -------------------------------------------------------- limit, hold, bed */
+
+int mc_leg_limit(struct mc_engine *engine, mc_handle leg, uint64_t ticks_from_now)
+{
+	if (ticks_from_now > UINT64_C(1) << 40)
+		return MC_EINVAL;
+	return command_leg(engine, leg,
+			   (struct command){.kind = CMD_LIMIT, .ticks = ticks_from_now});
+}
+
+int mc_leg_hold(struct mc_engine *engine, mc_handle leg, bool on)
+{
+	return command_leg(engine, leg, (struct command){.kind = CMD_HOLD, .on = on});
+}
+
+static int bed_of(const struct mc_engine *engine, mc_handle leg, struct mc_bed **out)
+{
+	struct leg_slot *slot = slot_of(engine, leg);
+	if (!slot)
+		return MC_ENOENT;
+	*out = mc_leg_bed_of(slot->leg);
+	return *out ? MC_OK : MC_ESTATE;
+}
+
+int mc_leg_bed(struct mc_engine *engine, mc_handle leg, const int16_t *pcm, size_t n)
+{
+	struct mc_bed *bed;
+	int rc = bed_of(engine, leg, &bed);
+	return rc < 0 ? rc : (int)mc_bed_write(bed, pcm, n);
+}
+
+size_t mc_leg_bed_room(const struct mc_engine *engine, mc_handle leg)
+{
+	struct mc_bed *bed;
+	return bed_of(engine, leg, &bed) < 0 ? 0 : mc_bed_room(bed);
+}
+
+int mc_leg_bed_gain(struct mc_engine *engine, mc_handle leg, float db)
+{
+	struct mc_bed *bed;
+	int rc = bed_of(engine, leg, &bed);
+	if (rc < 0)
+		return rc;
+	if (!(db <= BED_MAX_DB))
+		return MC_EINVAL;
+	int32_t gain = db < BED_MIN_DB ? 0 : (int32_t)lrintf(MC_BED_GAIN_ONE * powf(10, db / 20));
+	return command_leg(engine, leg, (struct command){.kind = CMD_BED_GAIN, .gain_q12 = gain});
+}
+
+int mc_leg_bed_stop(struct mc_engine *engine, mc_handle leg)
+{
+	struct mc_bed *bed;
+	int rc = bed_of(engine, leg, &bed);
+	if (rc < 0)
+		return rc;
+	return command_leg(engine, leg,
+			   (struct command){.kind = CMD_BED_STOP, .position = mc_bed_written(bed)});
+}
+
+/* -------------------------------------------------------------------- forks */
+
+/* The leg is the source of a copy, as far as this side knows. */
+static bool is_forked(const struct mc_engine *engine, mc_handle leg)
+{
+	for (uint32_t i = 0; i < engine->cfg.max_legs; i++)
+		if (engine->leg_slots[i].leg && engine->leg_slots[i].fork == leg)
+			return true;
+	return false;
+}
+
+int mc_leg_fork(struct mc_engine *engine, mc_handle to, mc_handle from, uint32_t directions)
+{
+	struct leg_slot *target = slot_of(engine, to), *source = slot_of(engine, from);
+	struct mc_fork *fork = NULL;
+
+	if (!target || !source)
+		return MC_ENOENT;
+	if (to == from || (target->fork && slot_of(engine, target->fork)) ||
+	    (source->fork && slot_of(engine, source->fork)) || is_forked(engine, to))
+		return MC_ESTATE;
+	if (!mc_ring_room(&engine->commands))
+		return MC_EFULL;
+	collect_garbage(engine);
+	uint32_t from_srate = mc_leg_srate(source->leg), to_srate = mc_leg_srate(target->leg);
+	size_t size = mc_fork_size(from_srate, to_srate);
+	void *mem = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	if (!mem)
+		return MC_ENOMEM;
+	int rc = mc_fork_init(&fork, mem, size, from, to, from_srate, to_srate, directions);
+	if (rc < 0) {
+		free(mem);
+		return rc;
+	}
+	target->fork = from;
+	return send_command(engine,
+			    &(struct command){.kind = CMD_FORK, .target = to, .fork = fork});
+}
+
+int mc_leg_unfork(struct mc_engine *engine, mc_handle to)
+{
+	struct leg_slot *target = slot_of(engine, to);
+	if (!target)
+		return MC_ENOENT;
+	int rc = send_command(engine, &(struct command){.kind = CMD_UNFORK, .target = to});
+	if (rc == MC_OK)
+		target->fork = 0;
+	return rc;
 }
 
 /* --------------------------------------------------------------------- taps */

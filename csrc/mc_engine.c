@@ -71,6 +71,39 @@ static void unlink_port(struct mc_engine *engine, struct mc_port *port, mc_handl
 		discard(engine, port);
 }
 
+static void end_fork(struct mc_engine *engine, struct mc_fork *fork)
+{
+	struct active_leg *from = find_leg(engine, mc_fork_from(fork));
+	struct active_leg *to = find_leg(engine, mc_fork_to(fork));
+	size_t i = 0;
+
+	if (from)
+		from->forked--;
+	if (to)
+		to->fork = NULL;
+	while (engine->forks[i] != fork)
+		i++;
+	engine->forks[i] = engine->forks[--engine->fork_count];
+	discard(engine, fork);
+}
+
+static bool begin_fork(struct mc_engine *engine, struct mc_fork *fork)
+{
+	struct active_leg *from = find_leg(engine, mc_fork_from(fork));
+	struct active_leg *to = find_leg(engine, mc_fork_to(fork));
+
+	if (!from || !to) {
+		discard(engine, fork);
+		return false;
+	}
+	if (to->fork)
+		end_fork(engine, to->fork);
+	to->fork = fork;
+	from->forked++;
+	engine->forks[engine->fork_count++] = fork;
+	return true;
+}
+
 static void leg_opened(struct mc_engine *engine, const struct command *cmd)
 {
 	uint32_t index = cmd->target & MC_INDEX_MASK;
@@ -106,10 +139,10 @@ static bool apply_to_leg(struct mc_engine *engine, const struct command *cmd,
 		mc_playout_mark(po, cmd->mark.id, cmd->mark.at);
 		break;
 	case CMD_PAUSE:
-		mc_playout_pause(po);
+		mc_leg_pause_voice(leg);
 		break;
 	case CMD_RESUME:
-		mc_playout_resume(po, cmd->from_mark);
+		mc_leg_resume_voice(leg, cmd->from_mark);
 		break;
 	case CMD_CUT:
 		mc_playout_cut(po, cmd->generation, MC_CUT_COMMAND);
@@ -122,6 +155,22 @@ static bool apply_to_leg(struct mc_engine *engine, const struct command *cmd,
 		break;
 	case CMD_DIGIT:
 		mc_leg_queue_digit(leg, cmd->digit.digit, cmd->digit.tone_ms, cmd->digit.gap_ms);
+		break;
+	case CMD_LIMIT:
+		mc_leg_set_limit(leg, cmd->ticks);
+		break;
+	case CMD_HOLD:
+		mc_leg_set_held(leg, cmd->on, env);
+		break;
+	case CMD_BED_GAIN:
+		mc_bed_gain(mc_leg_bed_of(leg), cmd->gain_q12);
+		break;
+	case CMD_BED_STOP:
+		mc_bed_stop(mc_leg_bed_of(leg), cmd->position);
+		break;
+	case CMD_UNFORK:
+		if (active->fork)
+			end_fork(engine, active->fork);
 		break;
 	default:
 		return false;
@@ -184,6 +233,8 @@ static void drain_commands(struct mc_engine *engine, const struct mc_leg_env *en
 		bool done = true;
 		if (cmd.kind == CMD_LEG_OPEN)
 			leg_opened(engine, &cmd);
+		else if (cmd.kind == CMD_FORK)
+			done = begin_fork(engine, cmd.fork);
 		else if (cmd.target & MC_BRIDGE_BIT)
 			done = apply_to_bridge(engine, &cmd);
 		else
@@ -204,6 +255,10 @@ static void leg_closed(struct mc_engine *engine, size_t place, uint32_t reason)
 			if (port)
 				discard(engine, port);
 		}
+	for (size_t i = engine->fork_count; i-- > 0;)
+		if (mc_fork_from(engine->forks[i]) == gone.handle ||
+		    mc_fork_to(engine->forks[i]) == gone.handle)
+			end_fork(engine, engine->forks[i]);
 	engine->emitting = gone.handle;
 	emit(engine, &(struct mc_event){.kind = MC_EV_LEG_CLOSED, .a = reason});
 	struct active_leg *last = &engine->legs[--engine->leg_count];
@@ -212,6 +267,21 @@ static void leg_closed(struct mc_engine *engine, size_t place, uint32_t reason)
 	engine->leg_index[gone.handle & MC_INDEX_MASK] = UINT16_MAX;
 	atomic_store_explicit(&engine->leg_slots[gone.handle & MC_INDEX_MASK].done, true,
 			      memory_order_release);
+}
+
+static void send_leg(struct mc_engine *engine, struct active_leg *active, const int16_t *heard,
+		     const struct mc_leg_env *env)
+{
+	engine->emitting = active->handle;
+	active->exhausted = mc_leg_exhausted(active->leg);
+	if (active->closing || active->exhausted)
+		mc_playout_cut(mc_leg_playout(active->leg), UINT64_MAX,
+			       active->closing ? MC_CUT_CLOSE : MC_CUT_BUDGET);
+	mc_leg_tx(active->leg, heard, env);
+	for (size_t i = 0; active->forked && i < engine->fork_count; i++)
+		if (mc_fork_from(engine->forks[i]) == active->handle)
+			mc_fork_fill(engine->forks[i], mc_leg_rx_frame(active->leg),
+				     env->scratch->pcm);
 }
 
 void mc_engine_tick(struct mc_engine *engine, uint64_t now_us)
@@ -230,17 +300,21 @@ void mc_engine_tick(struct mc_engine *engine, uint64_t now_us)
 	for (size_t i = 0; i < engine->leg_count; i++) {
 		engine->emitting = engine->legs[i].handle;
 		mc_leg_rx(engine->legs[i].leg, &env);
+		if (engine->legs[i].port)
+			mc_port_mute(engine->legs[i].port, mc_leg_held(engine->legs[i].leg));
 	}
 	for (size_t i = 0; i < engine->bridge_count; i++)
 		mc_bridge_mix(engine->bridges[i].bridge);
 	for (size_t i = 0; i < engine->leg_count; i++) {
 		struct active_leg *active = &engine->legs[i];
-		engine->emitting = active->handle;
-		active->exhausted = mc_leg_exhausted(active->leg);
-		if (active->closing || active->exhausted)
-			mc_playout_cut(mc_leg_playout(active->leg), UINT64_MAX,
-				       active->closing ? MC_CUT_CLOSE : MC_CUT_BUDGET);
-		mc_leg_tx(active->leg, active->port ? mc_port_heard(active->port) : NULL, &env);
+		if (!active->fork)
+			send_leg(engine, active, active->port ? mc_port_heard(active->port) : NULL,
+				 &env);
+	}
+	for (size_t i = 0; engine->fork_count && i < engine->leg_count; i++) {
+		struct active_leg *active = &engine->legs[i]; /* after all that is copied */
+		if (active->fork)
+			send_leg(engine, active, mc_fork_frame(active->fork), &env);
 	}
 	for (size_t i = engine->leg_count; i-- > 0;) {
 		struct active_leg *active = &engine->legs[i];

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "mc_bridge.h"
+#include "mc_fork.h"
 #include "mc_leg.h"
 #include "mc_ring.h"
 #include "mc_wake.h"
@@ -35,6 +36,12 @@ enum command_kind {
 	CMD_DUCK,
 	CMD_ARM,
 	CMD_DIGIT,
+	CMD_LIMIT,
+	CMD_HOLD,
+	CMD_BED_GAIN,
+	CMD_BED_STOP,
+	CMD_FORK,
+	CMD_UNFORK,
 	CMD_BRIDGE_OPEN,
 	CMD_BRIDGE_CLOSE,
 	CMD_BRIDGE_JOIN,
@@ -56,7 +63,12 @@ struct command {
 			uint64_t at;
 			uint32_t id;
 		} mark;
+		struct mc_fork *fork;
+		uint64_t ticks;
+		uint64_t position;
+		int32_t gain_q12;
 		bool from_mark;
+		bool on;
 		mc_generation generation;
 		uint8_t db;
 		struct mc_barge_in policy;
@@ -82,6 +94,7 @@ struct leg_slot {
 	bool saying; /* between say_begin and say_end */
 	uint64_t say_start;
 	mc_handle bridge; /* 0: in none */
+	mc_handle fork;   /* whose copy it sends; 0: nobody's. May be gone already */
 	atomic_bool done; /* set by the tick: the leg is out of it */
 };
 
@@ -95,6 +108,8 @@ struct active_leg {
 	struct mc_leg *leg;
 	mc_handle handle;
 	struct mc_port *port; /* NULL: in no bridge */
+	struct mc_fork *fork; /* whose copy it sends; NULL: nobody's */
+	uint32_t forked;      /* legs that send a copy of it */
 	bool closing;         /* by command */
 	bool exhausted;       /* its budget is spent: this tick is the last */
 };
@@ -121,6 +136,8 @@ struct mc_engine {
 	size_t leg_count;
 	struct active_bridge *bridges;
 	size_t bridge_count;
+	struct mc_fork **forks;
+	size_t fork_count;
 	uint16_t *leg_index; /* handle index -> place in legs */
 	uint64_t tick;
 	uint64_t unreported; /* events dropped since the last MC_EV_OVERRUN */

@@ -205,6 +205,15 @@ static void watch_media(struct mc_leg *leg, const struct mc_leg_env *env)
 	leg->media_lost = lost;
 }
 
+/* A held leg's speech is nobody's business; edges told always alternate. */
+static void tell_speech(struct mc_leg *leg, const struct mc_leg_env *env, bool on, uint64_t at)
+{
+	if (on == leg->speech_told || (on && leg->held))
+		return;
+	leg->speech_told = on;
+	emit(env, on ? MC_EV_SPEECH_STARTED : MC_EV_SPEECH_ENDED, at, 0, 0);
+}
+
 static void detect_speech(struct mc_leg *leg, const struct mc_leg_env *env)
 {
 	struct mc_vad_edge edge;
@@ -221,9 +230,10 @@ static void detect_speech(struct mc_leg *leg, const struct mc_leg_env *env)
 		} else {
 			leg->silence_ms = (uint32_t)((end - at) * 1000 / leg->cfg.srate);
 		}
-		emit(env, start ? MC_EV_SPEECH_STARTED : MC_EV_SPEECH_ENDED, at, 0, 0);
+		tell_speech(leg, env, start, at);
 	} else if (mc_vad_active(leg->vad)) {
 		leg->speech_ms += MC_TICK_MS;
+		tell_speech(leg, env, true, clock_now(leg));
 	} else {
 		leg->silence_ms += MC_TICK_MS;
 	}
@@ -310,6 +320,46 @@ static void run_policy(struct mc_leg *leg)
 				(uint8_t)policy->duck_db ? policy->duck_db : DEFAULT_DUCK_DB);
 }
 
+/* -------------------------------------------------------------- hold, limit */
+
+void mc_leg_set_limit(struct mc_leg *leg, uint64_t ticks_from_now)
+{
+	leg->cfg.budget_ticks = ticks_from_now ? leg->ticks + ticks_from_now : 0;
+}
+
+bool mc_leg_held(const struct mc_leg *leg)
+{
+	return leg->held;
+}
+
+void mc_leg_set_held(struct mc_leg *leg, bool on, const struct mc_leg_env *env)
+{
+	if (on == leg->held)
+		return;
+	if (on) {
+		tell_speech(leg, env, false, clock_now(leg));
+		leg->speech_ms = 0;
+		leg->stays_paused = mc_playout_paused(leg->playout);
+		mc_playout_pause(leg->playout);
+	} else if (!leg->stays_paused) {
+		mc_playout_resume(leg->playout, false);
+	}
+	leg->held = on;
+}
+
+void mc_leg_pause_voice(struct mc_leg *leg)
+{
+	leg->stays_paused = true;
+	mc_playout_pause(leg->playout);
+}
+
+void mc_leg_resume_voice(struct mc_leg *leg, bool from_mark)
+{
+	leg->stays_paused = false;
+	if (!leg->held)
+		mc_playout_resume(leg->playout, from_mark);
+}
+
 void mc_leg_set_barge_in(struct mc_leg *leg, const struct mc_barge_in *policy)
 {
 	leg->policy = *policy;
@@ -345,7 +395,8 @@ void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 		 * speech of a noisy line once the true floor takes over. */
 		if (leg->vad && !(info.flags & MC_RX_BEFORE))
 			detect_speech(leg, env);
-		run_policy(leg);
+		if (!leg->held)
+			run_policy(leg);
 	}
 	if (leg->tap_rx)
 		leg->stats.tap_dropped_samples +=
@@ -600,6 +651,10 @@ void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env
 	const struct mc_playout_stats *played = mc_playout_stats(leg->playout);
 	uint64_t cuts = played->cuts, underruns = played->underruns;
 
+	if (leg->held) { /* an utterance may have begun */
+		mc_playout_pause(leg->playout);
+		heard = NULL;
+	}
 	if (mc_playout_pull(leg->playout, pcm, leg->frame, clock_now(leg), &env->sink))
 		leg->note.flags |= MC_NOTE_TX_SPEECH;
 	if (played->cuts != cuts)
@@ -611,6 +666,8 @@ void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env
 	if (heard)
 		for (size_t i = 0; i < leg->frame; i++)
 			pcm[i] = mc_sat16(pcm[i] + heard[i]);
+	if (leg->bed)
+		mc_bed_mix(leg->bed, pcm, leg->frame);
 
 	if (!leg->tx_started)
 		leg->tx_started = leg->tx_marker = true;
@@ -635,6 +692,11 @@ void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env
 struct mc_playout *mc_leg_playout(struct mc_leg *leg)
 {
 	return leg->playout;
+}
+
+struct mc_bed *mc_leg_bed_of(struct mc_leg *leg)
+{
+	return leg->bed;
 }
 
 uint32_t mc_leg_srate(const struct mc_leg *leg)

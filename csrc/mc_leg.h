@@ -3,7 +3,7 @@
  *   rx: datagrams → RTP → source rules ─┬→ audio, CN → mc_rx (jitter, decode, conceal) → frame
  *                                       └→ telephone-events → digits
  *       frame → in-band digits, tones → VAD → armed barge-in policy → rx tap
- *   tx: playout + what the bridge gives → in-band digits → encode → RTP → datagrams
+ *   tx: playout + bed + what the bridge or a fork gives → in-band digits → encode → RTP → datagrams
  *       frame pair → record tap, notes
  *
  * Both clocks (receive and transmit) count samples from the leg's first tick and advance by one
@@ -16,6 +16,7 @@
 #ifndef MC_LEG_H
 #define MC_LEG_H
 
+#include "mc_bed.h"
 #include "mc_playout.h"
 #include "mc_tap.h"
 #include "mc_udp.h"
@@ -46,18 +47,27 @@ int mc_leg_init(struct mc_leg **out, void *mem, size_t size, const struct mc_leg
 void mc_leg_deinit(struct mc_leg *leg);
 
 void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env);
-/** heard: [frame] what the bridge gives, or NULL. */
+/** heard: [frame] what the bridge or a fork gives, or NULL. What was sent stays in
+ *  env->scratch->pcm. */
 void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env *env);
 /** The frame budget is spent. */
 bool mc_leg_exhausted(const struct mc_leg *leg);
 /** Last words on the wire: RTCP BYE. */
 void mc_leg_bye(struct mc_leg *leg, const struct mc_leg_env *env);
 
+/** 0 = no limit. */
+void mc_leg_set_limit(struct mc_leg *leg, uint64_t ticks_from_now);
+void mc_leg_set_held(struct mc_leg *leg, bool on, const struct mc_leg_env *env);
+bool mc_leg_held(const struct mc_leg *leg);
+void mc_leg_pause_voice(struct mc_leg *leg);
+void mc_leg_resume_voice(struct mc_leg *leg, bool from_mark);
 void mc_leg_set_barge_in(struct mc_leg *leg, const struct mc_barge_in *policy);
 void mc_leg_queue_digit(struct mc_leg *leg, char digit, uint16_t tone_ms, uint16_t gap_ms);
 
 /* Any thread. */
 struct mc_playout *mc_leg_playout(struct mc_leg *leg);
+/** NULL: the leg has none. */
+struct mc_bed *mc_leg_bed_of(struct mc_leg *leg);
 uint32_t mc_leg_srate(const struct mc_leg *leg);
 const int16_t *mc_leg_rx_frame(const struct mc_leg *leg);
 /** Control thread: a consistent copy of the counters. */

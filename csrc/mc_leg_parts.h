@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "mc_bed.h"
 #include "mc_codec.h"
 #include "mc_dtmf.h"
 #include "mc_leg.h"
@@ -60,6 +61,7 @@ struct mc_leg {
 	struct mc_telev_rx telev_rx;
 	struct mc_telev_tx telev_tx;
 	struct mc_playout *playout;
+	struct mc_bed *bed; /* NULL: none */
 	int16_t *rx_frame;
 	uint8_t *tx_payload; /* ptime above one tick: the packet being filled */
 
@@ -68,6 +70,9 @@ struct mc_leg {
 	enum barge_state barge;
 	uint8_t barge_action; /* what was done, while BARGE_ACTED */
 	uint32_t speech_ms, silence_ms;
+	bool speech_told; /* MC_EV_SPEECH_STARTED was the last edge told */
+	bool held;
+	bool stays_paused; /* while held: the voice is paused when the hold ends */
 
 	uint64_t ticks;
 	uint64_t tap_due; /* tick of the next MC_EV_TAP_READY */

@@ -192,6 +192,14 @@ static int build(struct arena *arena, const struct mc_leg_cfg *cfg, const struct
 		if (rc < 0)
 			return rc;
 	}
+	if (cfg->bed) {
+		n = mc_bed_size(cfg->srate);
+		mem = take(arena, n);
+		if (leg)
+			rc = mc_bed_init(&leg->bed, mem, n, cfg->srate);
+		if (rc < 0)
+			return rc;
+	}
 	int16_t *rx_frame = take(arena, mc_frame_samples(cfg->srate) * sizeof(int16_t));
 	uint8_t *payload =
 		take(arena, cfg->ptime_ms > MC_TICK_MS

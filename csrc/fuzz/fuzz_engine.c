@@ -248,6 +248,7 @@ static void speech(struct party *party, struct reader *in)
 
 static void control(struct party *party, struct reader *in)
 {
+	static int16_t bed_pcm[2048];
 	uint8_t what = byte(in);
 	struct mc_barge_in policy = {.action = byte(in) % 5,
 				     .duck_db = byte(in),
@@ -257,7 +258,7 @@ static void control(struct party *party, struct reader *in)
 				     .resume_ms = byte(in) * 4,
 				     .protect_ms = byte(in),
 				     .protect_mark = byte(in)};
-	switch (what % 7) {
+	switch (what % 11) {
 	case 0:
 		(void)mc_leg_pause(engine, party->leg);
 		break;
@@ -273,6 +274,26 @@ static void control(struct party *party, struct reader *in)
 		break;
 	case 4:
 		(void)mc_leg_send_digits(engine, party->leg, what & 16 ? "12#" : "x9", what, 60);
+		break;
+	case 5:
+		(void)mc_leg_hold(engine, party->leg, what & 16);
+		break;
+	case 6:
+		(void)mc_leg_limit(engine, party->leg, what & 16 ? word(in) : 0);
+		break;
+	case 7:
+		(void)mc_leg_bed(engine, party->leg, bed_pcm, byte(in) * 8u);
+		(void)mc_leg_bed_gain(engine, party->leg, (float)byte(in) - 128);
+		break;
+	case 8:
+		(void)mc_leg_bed_stop(engine, party->leg);
+		break;
+	case 9:
+		if (what & 16)
+			(void)mc_leg_unfork(engine, party->leg);
+		else
+			(void)mc_leg_fork(engine, party->leg, parties[byte(in) % LEGS].leg,
+					  byte(in) % 5);
 		break;
 	default:
 		(void)mc_leg_arm(engine, party->leg, &policy);

@@ -5,7 +5,7 @@
  * How does it work? One engine holds legs and bridges. mc_engine_tick() is the whole media
  *                   plane, 20 ms at a time:
  *
- *      commands ─► rx of every leg ─► armed policy ─► mixes ─► tx of every leg ─► events
+ *      commands ─► rx of every leg ─► armed policy ─► mixes ─► tx of every leg ─► forks ─► events
  *
  *                   Nothing inside a tick allocates, locks, logs or reads a clock.
  * How do I use it?  Two threads at the most touch an engine:
@@ -189,6 +189,7 @@ struct mc_leg_cfg {
 				    */
 	uint16_t vad_onset_ms;     /* speech that makes a start; 0 = 60 */
 	uint16_t vad_hangover_ms;  /* 0 = 200: MC_EV_SPEECH_ENDED comes so long after the speech */
+	bool bed;                  /* room for sound under the voice, see mc_leg_bed() */
 	bool detect_dtmf;          /* in-band digits */
 	uint32_t detect_tones;     /* mask for the tone detector; 0 = off */
 };
@@ -231,6 +232,15 @@ int mc_leg_free(struct mc_engine *engine, mc_handle leg);
 int mc_leg_stats(const struct mc_engine *engine, mc_handle leg, struct mc_leg_stats *out);
 /** Bytes of memory that a leg with this configuration takes. */
 size_t mc_leg_memory(const struct mc_leg_cfg *cfg);
+
+/** The leg closes itself after so many more ticks, MC_CLOSED_BUDGET; replaces what was set before.
+ *  0 = no limit. return 0 | MC_EINVAL (more than 2^40) | MC_EFULL | MC_ENOENT */
+int mc_leg_limit(struct mc_engine *engine, mc_handle leg, uint64_t ticks_from_now);
+/** Hold a leg, or let it go. A held leg is not heard in its bridge and hears nobody there; its
+ *  voice is paused, and what is begun meanwhile waits; the armed policy does nothing, and speech
+ *  gives no events: one that was told ends with the hold, one that is on when the hold ends begins
+ *  there. The bed, digits, taps and forks go on. */
+int mc_leg_hold(struct mc_engine *engine, mc_handle leg, bool on);
 
 /* Memory link (fd = -1): packets instead of a socket; also the way in for other transports. */
 /** Give one received datagram to the leg. return 0 | MC_EFULL (dropped) | MC_EINVAL | MC_ENOENT */
@@ -292,6 +302,35 @@ int mc_leg_arm(struct mc_engine *engine, mc_handle leg, const struct mc_barge_in
  *  digits: "0-9*#A-D", at most 32 wait. return 0 | MC_EINVAL | MC_EFULL */
 int mc_leg_send_digits(struct mc_engine *engine, mc_handle leg, const char *digits,
 		       uint16_t tone_ms, uint16_t gap_ms);
+
+/* --------------------------------------------------------------------- bed */
+
+/** Queue audio at the leg's rate to be sent under the voice, also while the voice is idle, paused
+ *  or held. The leg was opened with `bed`. Begins, ends and runs dry with a fade of 20 ms; keep
+ *  at least 40 ms there. It is no speech of the agent: no ledger, no events. return samples taken,
+ * 0..n | MC_ESTATE (no bed) | MC_ENOENT */
+int mc_leg_bed(struct mc_engine *engine, mc_handle leg, const int16_t *pcm, size_t n);
+/** Samples that mc_leg_bed() would take now, of 1.6 s. */
+size_t mc_leg_bed_room(const struct mc_engine *engine, mc_handle leg);
+/** Level of the bed from now on, reached within a tick. db: -96 (and below: silence) to 20. */
+int mc_leg_bed_gain(struct mc_engine *engine, mc_handle leg, float db);
+/** Fade out in 20 ms and forget what was queued so far. What is queued after it plays. */
+int mc_leg_bed_stop(struct mc_engine *engine, mc_handle leg);
+
+/* -------------------------------------------------------------------- forks */
+
+enum mc_fork_direction {
+	MC_FORK_RX = 1u << 0, /* what `from` receives */
+	MC_FORK_TX = 1u << 1, /* what `from` sends */
+};
+
+/** Leg `to` sends a copy of the audio of `from`, within the same tick, at its own codec and rate,
+ *  both directions mixed to one; its own voice and bed are added. Ends with mc_leg_unfork() or with
+ *  either leg. No chains: a leg that sends a copy cannot be copied (MC_ESTATE), and sends one only.
+ *  return 0 | MC_EINVAL (directions) | MC_ESTATE | MC_ENOMEM | MC_EFULL | MC_ENOENT */
+int mc_leg_fork(struct mc_engine *engine, mc_handle to, mc_handle from, uint32_t directions);
+/** return 0 | MC_EFULL | MC_ENOENT. No-op when `to` sends no copy. */
+int mc_leg_unfork(struct mc_engine *engine, mc_handle to);
 
 /* -------------------------------------------------------------------- taps */
 

@@ -183,6 +183,7 @@ static struct mc_leg_cfg full_cfg(const struct pair *pair, uint64_t seed)
 		.rtcp = MC_RTCP_MUX,
 		.taps = MC_TAP_RX | MC_TAP_RECORD | MC_TAP_NOTES,
 		.media_lost_ms = 100,
+		.bed = true,
 		.detect_dtmf = true,
 		.detect_tones = 0xFFFFFFFF,
 	};
@@ -249,6 +250,15 @@ static void command(struct mc_engine *engine, struct pair *pair, uint32_t what)
 	case 4:
 		CHECK_EQ(mc_leg_send_digits(engine, pair->caller, "5#", 80, 80), 0);
 		break;
+	case 5:
+		CHECK_EQ(mc_leg_hold(engine, pair->agent, what & 16), 0);
+		CHECK_EQ(mc_leg_limit(engine, pair->agent, what & 32 ? 1000000 : 0), 0);
+		break;
+	case 6:
+		CHECK_EQ(mc_leg_bed_gain(engine, pair->agent, -(float)(what >> 4 & 31)), 0);
+		if (what & 1024)
+			CHECK_EQ(mc_leg_bed_stop(engine, pair->agent), 0);
+		break;
 	default:
 		CHECK_EQ(mc_leg_arm(engine, pair->agent, &policy), 0);
 		break;
@@ -261,7 +271,7 @@ static void test_no_call_in_ten_thousand_ticks(void)
 	struct mc_engine_cfg cfg = {.max_legs = 16, .max_bridges = 2};
 	struct mc_engine *engine;
 	struct mc_event events[256];
-	mc_handle bridge;
+	mc_handle bridge, tap;
 	uint32_t rng = 1;
 	uint64_t now_us = 0, seen = 0;
 	struct mc_leg_stats stats;
@@ -277,6 +287,9 @@ static void test_no_call_in_ten_thousand_ticks(void)
 		CHECK_EQ(mc_leg_open(engine, &leg, &pairs[i].caller), 0);
 		CHECK_EQ(mc_bridge_join(engine, bridge, pairs[i].agent), 0);
 	}
+	struct mc_leg_cfg tap_cfg = full_cfg(&pairs[0], 99);
+	CHECK_EQ(mc_leg_open(engine, &tap_cfg, &tap), 0);
+	CHECK_EQ(mc_leg_fork(engine, tap, pairs[2].agent, MC_FORK_RX | MC_FORK_TX), 0);
 	for (int tick = 0; tick < TICKS; tick++, now_us += MC_TICK_US) {
 		this_thread = watching = true;
 		mc_engine_tick(engine, now_us);
@@ -304,6 +317,8 @@ static void test_no_call_in_ten_thousand_ticks(void)
 			speak(engine, pair, pair->caller, pcm);
 			pair->generation = generation;
 		}
+		if (tick % 50 == 0)
+			CHECK(mc_leg_bed(engine, pair->agent, pcm, SPEECH) >= 0);
 		if (tick % 13 == 0)
 			command(engine, pair, test_rand(&rng));
 		drain(engine, pair->agent);
@@ -364,6 +379,9 @@ static int set_up(void)
 	rc = mc_bridge_join(engine, bridge, leg[1]); /* with resamplers */
 	if (rc < 0)
 		goto out;
+	rc = mc_leg_fork(engine, leg[1], leg[0], MC_FORK_RX); /* with a resampler */
+	if (rc < 0)
+		goto out;
 	rc = mc_pacer_start(&pacer, engine, false);
 	if (rc == MC_OK)
 		mc_pacer_stop(pacer);
@@ -390,7 +408,7 @@ static void test_every_failing_allocation_is_told(void)
 		}
 		CHECK_EQ(rc, MC_ENOMEM);
 	}
-	CHECK(n >= 14);
+	CHECK(n >= 16);
 	/* No socket was left open either: the next one has the lowest free number. */
 	int next = mc_udp_open("127.0.0.1", 0, NULL);
 	CHECK_EQ(next, fd + 1);
@@ -403,18 +421,21 @@ static void test_garbage_is_bounded_without_polling(void)
 	struct mc_engine_cfg cfg = {.max_legs = 2, .max_bridges = 1, .command_slots = 16};
 	struct mc_leg_cfg leg_cfg = full_cfg(&pairs[0], 1);
 	struct mc_engine *engine;
-	mc_handle leg, bridge;
+	mc_handle leg, tap, bridge;
 
 	CHECK_EQ(mc_engine_create(&engine, &cfg), 0);
 	CHECK_EQ(mc_leg_open(engine, &leg_cfg, &leg), 0);
+	CHECK_EQ(mc_leg_open(engine, &leg_cfg, &tap), 0);
 	long before = live;
 	for (uint64_t i = 0; i < 500; i++) {
 		CHECK_EQ(mc_bridge_open(engine, 16000, &bridge), 0);
 		CHECK_EQ(mc_bridge_join(engine, bridge, leg), 0);
 		CHECK_EQ(mc_bridge_leave(engine, bridge, leg), 0);
 		CHECK_EQ(mc_bridge_close(engine, bridge), 0);
+		CHECK_EQ(mc_leg_fork(engine, tap, leg, MC_FORK_TX), 0);
+		CHECK_EQ(mc_leg_unfork(engine, tap), 0);
 		mc_engine_tick(engine, i * MC_TICK_US);
-		CHECK(live <= before + 2);
+		CHECK(live <= before + 3);
 	}
 	mc_engine_destroy(engine);
 	CHECK_EQ(live, 0);

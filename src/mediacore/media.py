@@ -96,8 +96,8 @@ class LegConfig:
 
     vad_threshold_q15: probability that counts as speech, 32767 = certain [16384]; None = no speech
     detection. vad_onset_ms: speech before SpeechStarted [60]. vad_hangover_ms: silence before
-    SpeechEnded [200]. detect_dtmf: in-band digits. detect_tones: mask for the tone detector,
-    0 = off.
+    SpeechEnded [200]. bed: room for 1.6 s of sound under the voice. detect_dtmf: in-band digits.
+    detect_tones: mask for the tone detector, 0 = off.
     """
 
     codec: str = "PCMU"
@@ -124,6 +124,7 @@ class LegConfig:
     vad_threshold_q15: int | None = 0
     vad_onset_ms: int = 0
     vad_hangover_ms: int = 0
+    bed: bool = False
     detect_dtmf: bool = False
     detect_tones: int = 0
 

@@ -19,9 +19,9 @@ from mediacore.call import (
     CallStarted,
     CallTool,
     CancelReply,
+    ConversationOver,
     CutPlayout,
     Event,
-    Hangup,
     LogDecision,
     PausePlayout,
     Phase,
@@ -376,7 +376,7 @@ class Sim:
                 delay, text = self.tools.get(action.id, (100, "ok"))
                 done = ToolFinished(action.generation, action.id, text)
                 self.later(delay, lambda: self.send(done))
-            case Hangup():
+            case ConversationOver():
                 self._policy = BargeIn()
                 self.later(10, lambda: self.cut(self._generation, CutCause.CLOSE))
 

@@ -126,6 +126,7 @@ cdef extern from "mediacore.h" nogil:
         int16_t vad_threshold_q15
         uint16_t vad_onset_ms
         uint16_t vad_hangover_ms
+        bint bed
         bint detect_dtmf
         uint32_t detect_tones
 
@@ -178,6 +179,8 @@ cdef extern from "mediacore.h" nogil:
     int mc_leg_free(mc_engine *engine, mc_handle leg) noexcept
     int mc_leg_stats(const mc_engine *engine, mc_handle leg, leg_stats *out) noexcept
     size_t mc_leg_memory(const mc_leg_cfg *cfg) noexcept
+    int mc_leg_limit(mc_engine *engine, mc_handle leg, uint64_t ticks_from_now) noexcept
+    int mc_leg_hold(mc_engine *engine, mc_handle leg, bint on) noexcept
     int mc_leg_push_packet(mc_engine *engine, mc_handle leg, const uint8_t *data,
                            size_t n) noexcept
     int mc_leg_pull_packet(mc_engine *engine, mc_handle leg, uint8_t *out, size_t cap) noexcept
@@ -204,6 +207,18 @@ cdef extern from "mediacore.h" nogil:
         uint32_t protect_mark
 
     int mc_leg_arm(mc_engine *engine, mc_handle leg, const mc_barge_in *policy) noexcept
+    int mc_leg_bed(mc_engine *engine, mc_handle leg, const int16_t *pcm, size_t n) noexcept
+    size_t mc_leg_bed_room(const mc_engine *engine, mc_handle leg) noexcept
+    int mc_leg_bed_gain(mc_engine *engine, mc_handle leg, float db) noexcept
+    int mc_leg_bed_stop(mc_engine *engine, mc_handle leg) noexcept
+
+    enum:
+        MC_FORK_RX
+        MC_FORK_TX
+
+    int mc_leg_fork(mc_engine *engine, mc_handle to, mc_handle from_,
+                    uint32_t directions) noexcept
+    int mc_leg_unfork(mc_engine *engine, mc_handle to) noexcept
     int mc_leg_send_digits(mc_engine *engine, mc_handle leg, const char *digits,
                            uint16_t tone_ms, uint16_t gap_ms) noexcept
     size_t mc_leg_read_tap(mc_engine *engine, mc_handle leg, mc_tap tap, int16_t *out, size_t n,

@@ -108,6 +108,22 @@ class Leg:
         """Arm a policy that acts inside the tick until replaced."""
     def send_digits(self, digits: str, tone_ms: int = 100, gap_ms: int = 100) -> None:
         """Send "0-9*#A-D"; at most 32 at once."""
+    def limit(self, ticks: int) -> None:
+        """Close by itself after so many more ticks; replaces the last one, 0 = no limit."""
+    def hold(self, on: bool) -> None:
+        """Silent and deaf in its bridge, voice paused, speech untold; bed, taps, forks go on."""
+    def bed(self, pcm: Buffer, offset: int = 0) -> int:
+        """Queue audio under the voice, at srate_hz. Returns samples taken, of 1.6 s."""
+    def bed_room(self) -> int:
+        """Samples that bed() would take now; 0 on a leg without bed."""
+    def bed_gain(self, db: float) -> None:
+        """Level of the bed, at most 20 dB; below -96 silence."""
+    def bed_stop(self) -> None:
+        """Fade out in 20 ms and forget what was queued."""
+    def fork(self, source: Leg, *, rx: bool = True, tx: bool = True) -> None:
+        """Send a copy of what `source` receives and sends until unfork or the end of either."""
+    def unfork(self) -> None:
+        """Send no copy any more."""
     def read_tap(self, max_samples: int) -> tuple[int, bytes]:
         """Take caller audio: (position of the first sample, int16 mono)."""
     def read_record(self, max_pairs: int) -> tuple[int, bytes]:

@@ -218,6 +218,7 @@ cdef int fill_leg_cfg(mc_leg_cfg *c, sockaddr_storage *remote, bytes codec,
     c.vad_threshold_q15 = -1 if config.vad_threshold_q15 is None else config.vad_threshold_q15
     c.vad_onset_ms = config.vad_onset_ms
     c.vad_hangover_ms = config.vad_hangover_ms
+    c.bed = config.bed
     c.detect_dtmf = config.detect_dtmf
     c.detect_tones = config.detect_tones
     return 0
@@ -660,6 +661,65 @@ cdef class Leg:
         """
         cdef bytes text = digits.encode("ascii", "replace")
         check(mc_leg_send_digits(self.ptr(), self.h, text, tone_ms, gap_ms), "digits")
+
+    def limit(self, uint64_t ticks):
+        """The leg closes itself after so many more ticks, whatever was set before; 0 = no limit."""
+        check(mc_leg_limit(self.ptr(), self.h, ticks), "limit")
+
+    def hold(self, bint on):
+        """Hold the leg or let it go: silent and deaf in its bridge, its voice paused, its speech
+        without effect and untold. Bed, digits, taps and forks go on."""
+        check(mc_leg_hold(self.ptr(), self.h, on), "hold")
+
+    # the bed
+
+    def bed(self, pcm, Py_ssize_t offset=0):
+        """Queue audio to be sent under the voice. pcm: int16 mono at srate_hz; offset: samples of
+        it to skip. Returns the samples taken. Raises MediaError on a leg opened without `bed`."""
+        cdef mc_engine *engine = self.ptr()
+        cdef Py_buffer view
+        cdef Py_ssize_t n
+        cdef int rc
+        get_pcm(pcm, &view)
+        try:
+            n = view.len // 2
+            if offset < 0 or offset > n:
+                raise ValueError("offset is outside of the audio")
+            rc = mc_leg_bed(engine, self.h, <const int16_t *>view.buf + offset, n - offset)
+        finally:
+            PyBuffer_Release(&view)
+        return check(rc, "bed")
+
+    def bed_room(self):
+        """Samples that bed() would take now."""
+        return mc_leg_bed_room(self.ptr(), self.h)
+
+    def bed_gain(self, float db):
+        """Level of the bed from now on; below -96 silence, at most 20."""
+        check(mc_leg_bed_gain(self.ptr(), self.h, db), "bed gain")
+
+    def bed_stop(self):
+        """Fade the bed out and forget what was queued; what is queued after it plays."""
+        check(mc_leg_bed_stop(self.ptr(), self.h), "bed stop")
+
+    # forks
+
+    def fork(self, Leg source not None, *, bint rx=True, bint tx=True):
+        """Send a copy of what `source` receives and sends, mixed, until unfork() or the end of
+        either leg. Both belong to one engine.
+
+        Raises MediaError: it sends a copy already, or one of the two is part of another fork.
+        """
+        cdef mc_engine *engine = self.ptr()
+        cdef uint32_t directions = (MC_FORK_RX if rx else 0) | (MC_FORK_TX if tx else 0)
+        if source.engine is not self.engine:
+            raise MediaError("fork: the legs belong to two engines", MC_EINVAL)
+        source.ptr()
+        check(mc_leg_fork(engine, self.h, source.h, directions), "fork")
+
+    def unfork(self):
+        """Send no copy any more. No-op when it sends none."""
+        check(mc_leg_unfork(self.ptr(), self.h), "unfork")
 
     # taps
 

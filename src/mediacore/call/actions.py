@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mediacore.call.context import Context
 from mediacore.call.record import Turn, UtteranceKind
+from mediacore.call.recovery import ErrorReason, FailureClass
 from mediacore.media import BargeIn
 
 
@@ -15,11 +16,12 @@ class StartReply:
     """Ask for a reply to `context`. Its results carry `generation`.
 
     Within one generation a second request may follow after ReplyEnded, with tool results in the
-    context.
+    context. max_tokens: longest reply, 0 = the model's own.
     """
 
     generation: int
     context: Context
+    max_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +86,35 @@ class AskTurnDetector:
 
 
 @dataclass(frozen=True, slots=True)
-class Hangup:
-    """End the call. Given once, and nothing after it."""
+class HoldOver:
+    """The hold reached its limit; the agent is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRaised:
+    """Something failed. retries: failures of this kind in a row before this one.
+
+    phrase: which line was said for it ("recoveries.1"), "" = none. utterance: the one that says
+    it; its record tells how much of it was heard.
+    """
+
+    kind: FailureClass
+    reason: ErrorReason | None
+    fatal: bool
+    retries: int = 0
+    phrase: str = ""
+    utterance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationOver:
+    """The conversation has ended; given once, and nothing after it.
+
+    hangup: the call ends with it. Otherwise the caller is still there and the agent is silent.
+    """
 
     reason: str
+    hangup: bool = True
 
 
 Evidence = Mapping[str, int | float | str | bool]
@@ -119,7 +146,9 @@ Action = (
     | ArmBargeIn
     | CallTool
     | AskTurnDetector
-    | Hangup
+    | HoldOver
+    | ErrorRaised
+    | ConversationOver
     | LogDecision
     | TurnCompleted
 )

@@ -15,6 +15,7 @@ class Role(StrEnum):
     USER = "user"
     ASSISTANT = "assistant"
     TOOL = "tool"
+    SYSTEM = "system"  # a note to the model, which nobody said
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +62,38 @@ def with_late_result(context: Context, call_id: str, text: str) -> Context | Non
         if entry.tool_call_id == call_id and entry.text == INTERRUPTED_RESULT:
             return (*context[:i], replace(entry, text=text), *context[i + 1 :])
     return None
+
+
+def latest(context: Context, turns: int) -> Context:
+    """What the model is shown: the last `turns` caller's turns and all notes; 0 = everything.
+
+    Cut before a caller's entry, so that no tool result loses its call.
+    """
+    if turns <= 0:
+        return context
+    starts = [i for i, entry in enumerate(context) if entry.role is Role.USER]
+    if len(starts) <= turns:
+        return context
+    first = starts[-turns]
+    notes = tuple(e for e in context[:first] if e.role is Role.SYSTEM)
+    return notes + context[first:]
+
+
+def mended(context: Context) -> Context:
+    """A context from outside: results without a call are left out, calls without a result get one.
+
+    The results of a call follow it directly.
+    """
+    out: list[ContextEntry] = []
+    waiting: list[str] = []
+    for entry in context:
+        if entry.role is Role.TOOL:
+            if entry.tool_call_id in waiting:
+                waiting.remove(entry.tool_call_id)
+                out.append(entry)
+            continue
+        out += [ContextEntry(Role.TOOL, INTERRUPTED_RESULT, tool_call_id=i) for i in waiting]
+        waiting = [call.id for call in entry.tool_calls]
+        out.append(entry)
+    out += [ContextEntry(Role.TOOL, INTERRUPTED_RESULT, tool_call_id=i) for i in waiting]
+    return tuple(out)

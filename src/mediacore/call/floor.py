@@ -1,36 +1,26 @@
-"""Who has the floor: opening, speaking, cutting and closing the agent's turn, and ending the call.
+"""The agent loses the floor, and the caller gets it: cutting, resuming and closing turns.
 
-These are the only functions that change the phase on the agent's side. Handlers state facts and
-call them; none of them calls a handler.
+With `opening` and `closing` these are the only functions that change the phase on the agent's
+side. Handlers state facts and call them; none of them calls a handler.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
-from mediacore.call import ledger
-from mediacore.call.actions import (
-    ArmBargeIn,
-    CancelReply,
-    CutPlayout,
-    Hangup,
-    ResumePlayout,
-    Speak,
-    StartReply,
-    TurnCompleted,
-)
+from mediacore.call import closing, ledger, opening
+from mediacore.call.actions import CancelReply, CutPlayout, ResumePlayout, TurnCompleted
 from mediacore.call.context import with_user, without_last_user
 from mediacore.call.draft import Draft
-from mediacore.call.ledger import Utterance
-from mediacore.call.record import Speaker, UtteranceKind
+from mediacore.call.record import Speaker, Turn, UtteranceKind
+from mediacore.call.recovery import Failure, Source, classify, worsened
 from mediacore.call.state import (
     AfterCut,
     AgentTurn,
     CallerTurn,
-    Ending,
     Interruption,
     Phase,
-    Stamps,
     agent_phase,
     can_end,
     next_generation_after_cut,
@@ -38,144 +28,28 @@ from mediacore.call.state import (
 )
 from mediacore.call.transcript import agent_entries, agent_turn, caller_turn
 
-# ------------------------------------------------------------------ the agent takes the floor
-
-
-def open_turn(
-    d: Draft,
-    kind: UtteranceKind,
-    *,
-    replying: bool = False,
-    decided: bool = True,
-    prompt: str = "",
-    stamps: Stamps | None = None,
-) -> None:
-    """Begin an agent turn, with a generation of its own."""
-    generation = d.state.generation + 1
-    agent = AgentTurn(
-        generation,
-        kind,
-        quiet_since_us=d.now,
-        replying=replying,
-        decided=decided,
-        prompt=prompt,
-        buffer=d.state.new_buffer(),
-        stamps=stamps or Stamps(),
-    )
-    d.set(generation=generation, agent=agent)
-    if decided:
-        d.set(phase=agent_phase(d.state))
-
-
-def start_reply(d: Draft, kind: UtteranceKind, stamps: Stamps | None = None) -> None:
-    """Begin a turn whose text comes from the model, on the context as it stands."""
-    open_turn(d, kind, replying=True, stamps=stamps)
-    d.emit(StartReply(d.agent.generation, d.state.context))
-
-
-def speculate(d: Draft) -> None:
-    """Ask for the reply although the caller may go on. Nothing of it is spoken before `adopt`."""
-    text = d.caller.text
-    open_turn(d, UtteranceKind.REPLY, replying=True, decided=False, prompt=text)
-    d.emit(StartReply(d.agent.generation, with_user(d.state.context, text)))
-
-
-def adopt(d: Draft, stamps: Stamps) -> None:
-    """The speculative reply answers the turn that was decided."""
-    first_token_us = d.agent.stamps.first_token_us
-    d.set_agent(
-        decided=True,
-        quiet_since_us=d.now,
-        stamps=replace(stamps, first_token_us=first_token_us),
-    )
-    d.set(phase=agent_phase(d.state))
-
-
-def drop_speculation(d: Draft) -> None:
-    """The caller goes on, or the text changed: the speculative reply is void."""
-    agent = d.state.agent
-    if agent is None or agent.decided:
-        return
-    if agent.replying:
-        d.emit(CancelReply(agent.generation))
-    d.count("speculations_lost")
-    d.set(agent=None)
-
-
-def say(d: Draft, text: str, kind: UtteranceKind) -> None:
-    """Queue one utterance of the open turn."""
-    agent = d.agent
-    if agent.playing is None:
-        arm(d, kind)
-    utt = Utterance(d.state.next_utterance, agent.generation, kind, text, agent.round)
-    d.set_agent(utterances=(*agent.utterances, utt))
-    if kind is not UtteranceKind.FILLER:
-        d.set_stamps(first_phrase_us=d.now)
-    d.set(next_utterance=utt.id + 1)
-    d.emit(Speak(utt.id, utt.generation, text, kind))
-
-
-def arm(d: Draft, kind: UtteranceKind) -> None:
-    """Give the core the policy of this kind of utterance, unless it has it."""
-    policy = policy_for(d.state, kind)
-    if policy != d.state.armed:
-        d.set(armed=policy)
-        d.emit(ArmBargeIn(policy))
-
-
-def say_alone(d: Draft, text: str, kind: UtteranceKind) -> None:
-    """A turn that consists of one line."""
-    open_turn(d, kind)
-    say(d, text, kind)
-
-
-def recover(d: Draft) -> None:
-    """Something failed: say so, or after too many failures in a row end the call."""
-    failures = d.state.failures + 1
-    d.set(failures=failures)
-    lines = d.state.settings.lines
-    if failures >= d.state.settings.max_failures:
-        d.log("recovery", "give_up", failures=failures)
-        say_last(d, "failure", lines.failure_goodbye)
-        return
-    d.log("recovery", "line", failures=failures)
-    if d.state.agent is None:
-        open_turn(d, UtteranceKind.SCRIPT)
-    if not d.agent.recovered:
-        index = d.state.recoveries_said
-        d.set(recoveries_said=index + 1)
-        d.set_agent(recovered=True)
-        say(d, lines.recoveries[index % len(lines.recoveries)], UtteranceKind.SCRIPT)
-
-
-def say_last(d: Draft, reason: str, line: str, *, interruptible: bool = True) -> None:
-    """Say goodbye; the call ends once it was played."""
-    may = interruptible and not d.state.closing_interrupted
-    d.set(ending=Ending(reason, may))
-    d.log("end_call", "closing", reason=reason, interruptible=may)
-    if d.state.agent is None:
-        open_turn(d, UtteranceKind.CLOSING)
-    elif d.state.phase is not Phase.PAUSED:
-        d.set(phase=agent_phase(d.state))
-    say(d, line, UtteranceKind.CLOSING)
-
+HARD_STOP: Final = "hard_stop"
 
 # --------------------------------------------------------------------- the agent loses the floor
 
 
-def cut(d: Draft, then: AfterCut) -> None:
-    """Stop the agent's turn for good. What follows waits for the core's report of the cut."""
+def cut(d: Draft, then: AfterCut, failure: Failure | None = None) -> None:
+    """Stop the agent's turn for good. What follows waits for the core's report of the cut.
+
+    failure: why, for AfterCut.RECOVER.
+    """
     agent = d.state.agent
     if agent is None:
-        _after_cut(d, then)
-        return
-    if not agent.outstanding:
-        close_turn(d, reopen=then is AfterCut.LISTEN)
-        _after_cut(d, then)
+        _after_cut(d, then, failure)
         return
     running = d.state.interruption
     if running is not None and running.committed:
-        d.set(interruption=replace(running, then=max(then, running.then)))
+        failure = failure or running.failure
+        d.set(interruption=replace(running, then=max(then, running.then), failure=failure))
+        return
+    if not agent.outstanding:
+        close_turn(d, reopen=then is AfterCut.LISTEN)
+        _after_cut(d, then, failure)
         return
     if agent.replying:
         d.emit(CancelReply(agent.generation))
@@ -185,18 +59,27 @@ def cut(d: Draft, then: AfterCut) -> None:
     since_us = running.since_us if running is not None else d.now
     d.set(
         phase=Phase.PAUSED,
-        interruption=Interruption(since_us, core, committed=True, cut_us=d.now, then=then),
+        interruption=Interruption(since_us, core, True, d.now, then, failure),
     )
+
+
+def time_up(d: Draft, reason: str) -> None:
+    """A limit was reached: stop the turn, say goodbye, end the call."""
+    if closing.time_up(d, reason):
+        opening.drop_speculation(d)
+        cut(d, AfterCut.LIMIT)
 
 
 def cut_confirmed(d: Draft, next_generation: int) -> None:
     """Everything of the open turn was stopped; the leg is at next_generation."""
     running = d.state.interruption
     then = running.then if running is not None else AfterCut.LISTEN
+    failure = running.failure if running is not None else None
     d.set(generation=max(d.state.generation, next_generation))
     d.count("cuts")
+    d.set(interrupted=then is AfterCut.LISTEN and d.agent.started)
     close_turn(d, reopen=then is AfterCut.LISTEN)
-    _after_cut(d, then)
+    _after_cut(d, then, failure)
 
 
 def cut_unconfirmed(d: Draft) -> None:
@@ -205,23 +88,43 @@ def cut_unconfirmed(d: Draft) -> None:
     cut_confirmed(d, next_generation_after_cut(d.agent.generation))
 
 
-def _after_cut(d: Draft, then: AfterCut) -> None:
-    ending = d.state.ending
-    if then is AfterCut.LIMIT:
+def _after_cut(d: Draft, then: AfterCut, failure: Failure | None) -> None:
+    if then is AfterCut.STOP:
         commit_caller(d)
-        line = d.state.settings.lines.limit_goodbye
-        say_last(d, "max_duration", line, interruptible=False)
+        closing.end_as_planned(d, by="stop")
         return
+    if then is AfterCut.LIMIT:
+        _say_limit(d)
+        return
+    ending = d.state.ending
     if ending is not None and (then is AfterCut.RECOVER or not ending.interruptible):
-        end_call(d, ending.reason)
+        closing.end_as_planned(d)
         return
     if ending is not None:
         d.set(ending=None, closing_interrupted=True)
         d.log("end_call", "kept_open", reason=ending.reason)
-    if then is AfterCut.RECOVER:
-        recover(d)
+    if then is AfterCut.HOLD:
+        commit_caller(d)
+        d.log("hold", "on")
+        d.set(phase=Phase.ON_HOLD)
+    elif then is AfterCut.RECOVER:
+        closing.recover(d, failure or classify(Source.LLM))
     else:
         give_floor(d)
+
+
+def _say_limit(d: Draft) -> None:
+    commit_caller(d)
+    state = d.state
+    line, prompt = state.settings.lines.limit_goodbye, state.settings.hard_stop_prompt
+    if state.hold is not None:
+        closing.end_call(d, state.limit, by="deadline")
+    elif state.ending is not None:
+        closing.end_as_planned(d)
+    elif state.limit == HARD_STOP and prompt:
+        closing.ask_last(d, state.limit, prompt, line)
+    else:
+        closing.say_last(d, state.limit, line, interruptible=False)
 
 
 def resume(d: Draft, by: str) -> None:
@@ -248,7 +151,8 @@ def close_turn(d: Draft, *, reopen: bool) -> None:
     here = d.state.clock.at(d.now)
     stopped = tuple(ledger.refuse(ledger.assume_to(u, here)) for u in agent.utterances)
     agent = replace(agent, utterances=stopped)
-    entries = agent_entries(d.state, agent, heard=True)
+    merged = reopen and _merges(d, agent)
+    entries = () if merged else agent_entries(d.state, agent, heard=True)
     if agent.utterances:
         at = d.state.clock.at(agent.quiet_since_us)
         turn = agent_turn(d.state, agent, len(d.state.turns), at)
@@ -257,6 +161,15 @@ def close_turn(d: Draft, *, reopen: bool) -> None:
     d.set(agent=None, interruption=None, context=d.state.context + entries)
     if reopen and not entries and agent.decided and agent.kind is UtteranceKind.REPLY:
         _reopen_caller(d)
+
+
+def _merges(d: Draft, agent: AgentTurn) -> bool:
+    """It was cut so early that the caller goes on with what they had said before."""
+    begun_us, running = agent.stamps.first_frame_us, d.state.interruption
+    if agent.kind is not UtteranceKind.REPLY or agent.tools or begun_us is None:
+        return False
+    cut_us = running.since_us if running is not None else d.now
+    return cut_us - begun_us < d.state.settings.turn.merge_ms * 1000
 
 
 def _reopen_caller(d: Draft) -> None:
@@ -279,17 +192,20 @@ def finish_turn(d: Draft) -> None:
     agent = d.agent
     silent = bool(agent.utterances) and not any(u.started for u in agent.utterances)
     close_turn(d, reopen=False)
-    if can_end(d.state, urgent=False) and d.state.ending is not None:
-        end_call(d, d.state.ending.reason)
+    d.set(interrupted=False)
+    if can_end(d.state, urgent=False):
+        closing.end_as_planned(d)
         return
     if silent:
-        if d.state.failures + 1 >= d.state.settings.max_failures:
-            end_call(d, "speech_failed")
+        failures, most = d.state.failures, d.state.settings.max_failures
+        if failures + 1 >= most:
+            closing.report(d, worsened(classify(Source.TTS), failures + 1, most), failures)
+            closing.end_call(d, "speech_failed")
             return
         if any(u.truncated for u in agent.utterances):  # the voice failed, not the moment
-            recover(d)
+            closing.recover(d, classify(Source.TTS))
             return
-        d.set(failures=d.state.failures + 1)
+        d.set(failures=failures + 1)
     elif agent.kind is UtteranceKind.REPLY and not agent.recovered:
         d.set(failures=0)
     give_floor(d)
@@ -314,12 +230,21 @@ def commit_caller(d: Draft) -> None:
     """What the caller said becomes a turn of the context and the record."""
     caller = d.caller
     if caller.text:
-        d.set(context=with_user(d.state.context, caller.text))
+        d.set(context=with_user(d.state.context, caller.text), heard_us=d.now)
     if caller.said or (caller.text and not caller.recorded):
         turn = caller_turn(d.state, caller, len(d.state.turns))
         d.set(turns=(*d.state.turns, turn))
         d.emit(TurnCompleted(turn))
     forget_caller(d)
+
+
+def take_text(d: Draft, text: str) -> None:
+    """A text from outside becomes a caller's turn, as if said at this moment."""
+    at = d.state.clock.at(d.now)
+    turn = Turn(len(d.state.turns), Speaker.CALLER, at, at, text)
+    context = with_user(d.state.context, text)
+    d.set(context=context, turns=(*d.state.turns, turn), heard_us=d.now)
+    d.emit(TurnCompleted(turn))
 
 
 def forget_caller(d: Draft) -> None:
@@ -335,19 +260,3 @@ def forget_caller(d: Draft) -> None:
         )
         seen = d.state.consumed_at
     d.set(caller=fresh, consumed_at=seen)
-
-
-# ------------------------------------------------------------------------------- the end
-
-
-def end_call(d: Draft, reason: str, by: str = "call") -> None:
-    """Hang up. Happens once; nothing is done after it."""
-    if not can_end(d.state, urgent=True):
-        return
-    agent = d.state.agent
-    if agent is not None and agent.replying:
-        d.emit(CancelReply(agent.generation))
-        d.set_agent(replying=False)
-    d.log("end_call", "hangup", reason=reason, by=by)
-    d.emit(Hangup(reason))
-    d.set(phase=Phase.ENDED, end_reason=reason, interruption=None)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mediacore.call.context import Context, Role
 from mediacore.call.record import WordTime
+from mediacore.call.recovery import ErrorReason
+from mediacore.call.settings import CallSettings
 from mediacore.errors import ErrorClass
 from mediacore.events import (
     DigitReceived,
@@ -95,11 +98,27 @@ class ReplyToolCall(ReplyResult):
 
 @dataclass(frozen=True, slots=True)
 class ToolFinished(ReplyResult):
-    """A tool gave its answer, or failed (`ok` false; `text` is then what the model may know)."""
+    """A tool gave its answer, or failed (`ok` false; `text` is then what the model may know).
+
+    respond: the model is to go on with the result; when no tool of the round wants that, the turn
+    ends without a further reply. replaced_by: once the turn is over, the context holds this text
+    of the assistant instead of the call and its result ("" = nothing at all).
+    reason: why it failed.
+    """
 
     id: str
     text: str
     ok: bool = True
+    respond: bool = True
+    replaced_by: str | None = None
+    reason: ErrorReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FillerGiven(ReplyResult):
+    """Words for the wait for a tool; said only when the agent is silent then."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +135,10 @@ class ReplyEnded(ReplyResult):
 
 @dataclass(frozen=True, slots=True)
 class ReplyFailed(ReplyResult):
-    """The stream failed, retries and fallback included."""
+    """The stream failed, retries and fallback included. reason: where more is known."""
 
     error_class: ErrorClass
+    reason: ErrorReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +196,83 @@ class HangupRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class TextGiven:
+    """To be taken as said by the caller, and answered as soon as nobody has the floor."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineSaid:
+    """A text that the agent shall say: in its open turn, else as soon as nobody has the floor."""
+
+    text: str
+    interruptible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NoteGiven:
+    """An entry for the context that nobody hears. respond: the model shall answer to it."""
+
+    role: Role
+    text: str
+    respond: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryChanged:
+    """The context is replaced. What the open turn adds to it at its end is not part of it.
+
+    forget_open: what the open turn has said and used so far is not added. respond: the model
+    shall speak on the new context when nobody has the floor.
+    """
+
+    context: Context
+    forget_open: bool = False
+    respond: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """Other rules from now on."""
+
+    settings: CallSettings
+
+
+@dataclass(frozen=True, slots=True)
+class HoldStarted:
+    """The agent is silent and hears nothing until HoldEnded, or for limit_ms (0 = no limit)."""
+
+    limit_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEnded:
+    """The agent is back. line: said then."""
+
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationStopped:
+    """The conversation ends, and the call with it when `hangup`.
+
+    now: at once; else when the open turn, replies to its tools included, was played.
+    """
+
+    reason: str
+    now: bool = True
+    hangup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """A limit of the call was reached: the scripted goodbye, then the end of the call."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallerGone:
     """The transport says that the caller is not there any more."""
 
@@ -229,6 +326,7 @@ Event = (
     | ReplyText
     | ReplyToolCall
     | ToolFinished
+    | FillerGiven
     | ReplyHangup
     | ReplyEnded
     | ReplyFailed
@@ -238,6 +336,15 @@ Event = (
     | SpeechFailed
     | TurnProbability
     | HangupRequested
+    | LimitReached
+    | TextGiven
+    | LineSaid
+    | NoteGiven
+    | HistoryChanged
+    | SettingsChanged
+    | HoldStarted
+    | HoldEnded
+    | ConversationStopped
     | CallerGone
     | GenerationSeen
     | FarDelayMeasured

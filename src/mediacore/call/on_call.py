@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mediacore.call import floor
+from mediacore.call import closing, floor, opening
 from mediacore.call.draft import Draft
 from mediacore.call.inputs import (
     CallerGone,
@@ -14,7 +14,7 @@ from mediacore.call.inputs import (
     GenerationSeen,
     HangupRequested,
 )
-from mediacore.call.record import UtteranceKind
+from mediacore.call.recovery import Source, classify
 from mediacore.events import EventsLost, LegClosed, LegOpened, MediaLost, MediaResumed, ToneDetected
 
 
@@ -30,33 +30,36 @@ def call_started(d: Draft, event: CallStarted) -> None:
         clock = replace(clock, srate_hz=event.srate_hz)
     d.set(leg=event.leg, srate_hz=event.srate_hz, clock=clock, started_us=d.now)
     settings = d.state.settings
-    if settings.greeting:
-        floor.say_alone(d, settings.greeting, UtteranceKind.GREETING)
-    elif settings.greet_by_reply:
-        floor.start_reply(d, UtteranceKind.GREETING)
-    else:
+    greets = bool(settings.greeting) or settings.greet_by_reply
+    if not greets or settings.wait_for_user:
         floor.give_floor(d)
+    elif settings.initial_sleep_ms:
+        d.set(greet_at_us=d.now + settings.initial_sleep_ms * 1000)
+        floor.give_floor(d)
+    else:
+        opening.greet(d)
 
 
 def leg_closed(d: Draft, event: LegClosed) -> None:
     """Without a leg there is no call."""
-    floor.end_call(d, "leg_closed", by=event.reason.name.lower())
+    closing.end_call(d, "leg_closed", by=event.reason.name.lower())
 
 
 def caller_gone(d: Draft, event: CallerGone) -> None:
     """Hang up on our side."""
-    floor.end_call(d, event.reason, by="caller")
+    closing.end_call(d, event.reason, by="caller")
 
 
 def hangup_requested(d: Draft, event: HangupRequested) -> None:
     """Hang up now."""
-    floor.end_call(d, event.reason, by=event.by)
+    closing.end_call(d, event.reason, by=event.by)
 
 
 def media_lost(d: Draft, event: MediaLost) -> None:
     """Too long a loss ends the call."""
     d.log("media", "lost", silent_ms=event.silent_ms)
     if d.state.media_lost_us is None:
+        closing.report(d, classify(Source.MEDIA))
         d.set(media_lost_us=d.now - event.silent_ms * 1000)
 
 
@@ -85,7 +88,7 @@ def generation_seen(d: Draft, event: GenerationSeen) -> None:
         if agent.decided:
             floor.cut_confirmed(d, event.generation)
             return
-        floor.drop_speculation(d)
+        opening.drop_speculation(d)
     d.set(generation=max(d.state.generation, event.generation))
 
 

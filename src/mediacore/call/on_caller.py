@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from mediacore.call import floor
+from mediacore.call import closing, floor, opening
 from mediacore.call.actions import AskTurnDetector
 from mediacore.call.draft import Draft
 from mediacore.call.inputs import SttFailed, TranscriptFinal, TranscriptPartial, TurnProbability
 from mediacore.call.record import UtteranceKind
+from mediacore.call.recovery import Failure, FailureClass
 from mediacore.call.state import (
     AfterCut,
     Interruption,
@@ -25,21 +26,21 @@ _AGENT_HAS_FLOOR = (Phase.THINKING, Phase.SPEAKING, Phase.PAUSED, Phase.CLOSING)
 
 def caller_begins(d: Draft, event: SpeechStarted) -> None:
     """The caller takes the floor."""
-    _begin(d, event)
+    begin(d, event)
     d.set(phase=Phase.CALLER_SPEAKING)
 
 
 def caller_goes_on(d: Draft, event: SpeechStarted) -> None:
     """The pause was none: the turn goes on and a speculative reply is void."""
-    floor.drop_speculation(d)
+    opening.drop_speculation(d)
     caller_begins(d, event)
 
 
 def caller_before_reply(d: Draft, event: SpeechStarted) -> None:
     """The caller speaks before the reply: it is withdrawn. In a gap of it: is it meant?"""
-    _begin(d, event)
+    begin(d, event)
     agent = d.agent
-    if agent.kind is UtteranceKind.REPLY and not agent.started:
+    if _withdrawable(d):
         d.log("barge_in", "withdraw", outstanding=agent.outstanding)
         floor.cut(d, AfterCut.LISTEN)
     elif agent.started and interruptible(d.state, d.now):
@@ -48,12 +49,12 @@ def caller_before_reply(d: Draft, event: SpeechStarted) -> None:
 
 def caller_overlaps(d: Draft, event: SpeechStarted) -> None:
     """Noted; the core pauses or ducks by its policy and says so."""
-    _begin(d, event)
+    begin(d, event)
 
 
 def caller_pauses(d: Draft, event: SpeechEnded) -> None:
     """Is the turn over?"""
-    _end(d, event)
+    end(d, event)
     d.set(phase=Phase.ENDPOINTING)
     if d.state.settings.turn.detector:
         d.emit(AskTurnDetector(d.state.segment, d.caller.text))
@@ -61,17 +62,19 @@ def caller_pauses(d: Draft, event: SpeechEnded) -> None:
 
 def overlap_ends(d: Draft, event: SpeechEnded) -> None:
     """Noted; the recogniser's text decides."""
-    _end(d, event)
+    end(d, event)
 
 
-def _begin(d: Draft, event: SpeechStarted) -> None:
+def begin(d: Draft, event: SpeechStarted) -> None:
+    """A stretch of speech begins."""
     first = d.caller.started_at is None
     if first:
         d.set_caller(started_at=event.at, started_us=d.state.clock.us(event.at, d.now))
     d.set_caller(speaking=True, stt_failed=False, probability=None)
 
 
-def _end(d: Draft, event: SpeechEnded) -> None:
+def end(d: Draft, event: SpeechEnded) -> None:
+    """A stretch of speech has ended."""
     at_us = d.state.clock.us(event.at, d.now)
     d.set_caller(speaking=False, ended_at=event.at, ended_us=at_us)
     if d.caller.started_at is None:
@@ -143,7 +146,12 @@ def _undetected_speech(d: Draft, at: int) -> None:
 
 
 def _withdrawable(d: Draft) -> bool:
-    return d.agent.kind is UtteranceKind.REPLY and not d.agent.started
+    agent = d.agent
+    if agent.started or d.state.ending is not None:
+        return False
+    return agent.kind is UtteranceKind.REPLY or (
+        agent.kind is UtteranceKind.REPROMPT and agent.replying
+    )
 
 
 def _weigh_interruption(d: Draft, *, final: bool) -> None:
@@ -181,14 +189,17 @@ def _answers_question(d: Draft, intent: Intent) -> bool:
 
 def caller_presses(d: Draft, event: DigitReceived) -> None:
     """A key is part of the caller's turn, and a wish for the floor."""
-    d.set_caller(digits=d.caller.digits + event.digit, digit_us=d.now)
+    last = event.digit in d.state.settings.turn.digit_terminators
+    alone = last and not d.caller.digits
+    digits = d.caller.digits if last and not alone else d.caller.digits + event.digit
+    d.set_caller(digits=digits, digit_us=d.now, digits_done=last)
     phase = d.state.phase
     if phase in _AGENT_HAS_FLOOR:
         if _withdrawable(d) or interruptible(d.state, d.now):
             d.log("barge_in", "cut", by="digit")
             floor.cut(d, AfterCut.LISTEN)
         return
-    floor.drop_speculation(d)
+    opening.drop_speculation(d)
     if phase is Phase.LISTENING:
         d.set(phase=Phase.ENDPOINTING)
 
@@ -220,20 +231,20 @@ def decide_turn(d: Draft) -> None:
     )
     agent = d.state.agent
     if agent is not None and agent.prompt != caller.text:
-        floor.drop_speculation(d)
+        opening.drop_speculation(d)
     floor.commit_caller(d)
-    d.set(reprompts=0, silences=0)
+    d.set(reprompts=0, silences=0, greet_at_us=None, answer_due=False)
     if d.state.agent is not None:
-        floor.adopt(d, stamps)
+        opening.adopt(d, stamps)
     else:
-        floor.start_reply(d, UtteranceKind.REPLY, stamps)
+        opening.start_reply(d, UtteranceKind.REPLY, stamps)
 
 
 def _nothing_understood(d: Draft) -> None:
     caller, settings = d.caller, d.state.settings
     spoke_ms = (caller.ended_us - caller.started_us) // 1000
     failed = caller.stt_failed or d.state.awaits_final
-    floor.drop_speculation(d)
+    opening.drop_speculation(d)
     floor.forget_caller(d)
     if not failed and spoke_ms < settings.turn.noise_ms:
         d.log("endpoint", "noise", spoke_ms=spoke_ms)
@@ -241,10 +252,15 @@ def _nothing_understood(d: Draft) -> None:
         return
     d.set(reprompts=d.state.reprompts + 1)
     d.log("endpoint", "not_understood", failed=failed, reprompts=d.state.reprompts)
-    if d.state.reprompts > settings.max_reprompts:
-        floor.say_last(d, "not_understood", settings.lines.not_understood_goodbye)
+    kind = FailureClass.STT_UNAVAILABLE if failed else FailureClass.STT_GARBAGE
+    retries = d.state.reprompts - 1
+    lines = settings.lines
+    if retries >= settings.max_reprompts:
+        utterance = closing.say_last(d, "not_understood", lines.not_understood_goodbye)
+        failure = Failure(kind, fatal=True)
+        closing.report(d, failure, retries, "not_understood_goodbye", utterance)
         return
-    index = d.state.reprompts_said
-    d.set(reprompts_said=index + 1)
-    lines = settings.lines.reprompts
-    floor.say_alone(d, lines[index % len(lines)], UtteranceKind.REPROMPT)
+    index = d.state.reprompts_said % len(lines.reprompts)
+    d.set(reprompts_said=d.state.reprompts_said + 1)
+    utterance = opening.say_alone(d, lines.reprompts[index], UtteranceKind.REPROMPT)
+    closing.report(d, Failure(kind), retries, f"reprompts.{index}", utterance)

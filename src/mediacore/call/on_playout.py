@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mediacore.call import floor, ledger
+from mediacore.call import floor, ledger, opening
 from mediacore.call.actions import PausePlayout
 from mediacore.call.draft import Draft
 from mediacore.call.record import UtteranceKind
@@ -59,7 +59,7 @@ def playout_started(d: Draft, event: PlayoutStarted) -> None:
     d.set_agent(dry_since_us=None)
     if utt.kind is not UtteranceKind.FILLER:
         d.set_stamps(first_frame_us=d.state.clock.us(event.at, d.now))
-    floor.arm(d, utt.kind)
+    opening.arm(d, utt.kind)
     running = d.state.interruption
     if running is not None:
         if not running.committed and not running.core:

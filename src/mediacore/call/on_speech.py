@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from mediacore.call import floor, ledger
+from mediacore.call import closing, ledger
 from mediacore.call.draft import Draft
 from mediacore.call.inputs import SpeechFailed, SpeechReady, SpeechSynthesised, SpeechWords
 from mediacore.call.record import UtteranceKind
+from mediacore.call.recovery import Source, classify
 
 _WORTH_A_RECOVERY = (UtteranceKind.REPLY, UtteranceKind.GREETING)
 
@@ -43,5 +44,8 @@ def speech_failed(d: Draft, event: SpeechFailed) -> None:
         "speech", "failed", error_class=event.error_class.value, queued=utt.queued, utterance=utt.id
     )
     tell = not utt.queued and utt.kind in _WORTH_A_RECOVERY and d.state.ending is None
+    failure = classify(Source.TTS, event.error_class)
     if tell and not d.agent.recovered and not d.committed:
-        floor.recover(d)
+        closing.recover(d, failure)
+    else:
+        closing.report(d, failure, d.state.failures)

@@ -64,6 +64,7 @@ class UtteranceKind(StrEnum):
     SCRIPT = "script"  # a provider failed, or a fixed line
     REPROMPT = "reprompt"  # the line was silent
     CLOSING = "closing"
+    SAY = "say"  # somebody wanted this text said
 
 
 class MarkKind(StrEnum):

@@ -26,7 +26,14 @@ class TurnSettings:
 
     speculative: ask for the reply as soon as the text is there, before the wait is over.
     min_words: words in a partial that make an interruption; a final needs one.
-    pause_limit_ms: an undecided interruption becomes a cut after so long.
+    final_min_words: the same in a final. pause_limit_ms: an undecided interruption becomes a cut
+    after so long.
+
+    barge_pattern: regular expression that words must match to interrupt, "" = any words.
+    barge_partials: partials may interrupt, not only finals. sound_cuts: speech that goes on
+    interrupts even without words; else only words do. merge_ms: an answer cut in its first so many
+    milliseconds counts as not given, and the caller's turn that it answered goes on.
+    digit_terminators: keys that end a caller's turn of digits.
     """
 
     complete_ms: int = 400
@@ -44,6 +51,12 @@ class TurnSettings:
     speculative: bool = True
     min_words: int = 2
     pause_limit_ms: int = 5000
+    final_min_words: int = 1
+    barge_pattern: str = ""
+    barge_partials: bool = True
+    sound_cuts: bool = True
+    merge_ms: int = 0
+    digit_terminators: str = "#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,7 @@ class BargeProfiles:
     script: BargeIn = NOT_INTERRUPTIBLE
     reprompt: BargeIn = INTERRUPTIBLE
     closing: BargeIn = INTERRUPTIBLE
+    say: BargeIn = INTERRUPTIBLE
 
     def of(self, kind: UtteranceKind) -> BargeIn:
         """The profile of a kind of utterance."""
@@ -72,6 +86,8 @@ class BargeProfiles:
                 return self.reprompt
             case UtteranceKind.CLOSING:
                 return self.closing
+            case UtteranceKind.SAY:
+                return self.say
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,7 @@ class Lines:
         "I'm very sorry, I have a technical problem. Please call again later. Goodbye."
     )
     limit_goodbye: str = "I'm sorry, our time is up. Goodbye."
+    hold_over: str = "Thank you for waiting."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +129,17 @@ class CallSettings:
     watchdog_ms: no sign of playout while speaking. closing_ms: silence before a goodbye that
     never comes is given up. far_delay_ms: first estimate of the way to the caller's ear.
     first_phrase_chars, phrase_chars, phrase_limit_chars: see `phrases`.
+
+    wait_for_user: the caller speaks first, whatever greeting there is. initial_sleep_ms: wait
+    before the greeting, which the caller's own first words make needless. attention_prompt: told
+    to the model in place of the silence lines. max_silences: lines or prompts in a row; then the
+    goodbye, or quiet until inactivity_ms. inactivity_ms: no words of the caller for so long end
+    the call, 0 = never. interrupt_prompt: told to the model for its answer to an interruption.
+    hard_stop_ms: the conversation ends after so long, 0 = never; hard_stop_prompt: told to the
+    model for its last words, "" = the fixed line is said. max_fillers: in one turn;
+    filler_again_ms: silence before another one. tools_wait: tools run when what was said before
+    them was played. max_response_tokens: of one reply, 0 = no limit. history_turns: caller's turns
+    that the model is shown, 0 = all.
     """
 
     turn: TurnSettings = field(default_factory=TurnSettings)
@@ -134,6 +162,37 @@ class CallSettings:
     watchdog_ms: int = 120_000
     closing_ms: int = 10_000
     far_delay_ms: int = 0
+    wait_for_user: bool = False
+    initial_sleep_ms: int = 0
+    attention_prompt: str = ""
+    max_silences: int = 2
+    inactivity_ms: int = 0
+    interrupt_prompt: str = ""
+    hard_stop_ms: int = 0
+    hard_stop_prompt: str = ""
+    max_fillers: int = 1
+    filler_again_ms: int = 5000
+    tools_wait: bool = False
+    max_response_tokens: int = 0
+    history_turns: int = 0
     first_phrase_chars: int = 12
     phrase_chars: int = 24
     phrase_limit_chars: int = 220
+
+
+def fixed_lines(settings: CallSettings) -> tuple[str, ...]:
+    """Everything the agent may say without a model, each once: what to synthesise beforehand."""
+    lines = settings.lines
+    said = (
+        settings.greeting,
+        *lines.recoveries,
+        lines.failure_goodbye,
+        *lines.reprompts,
+        lines.not_understood_goodbye,
+        *lines.silence,
+        lines.silence_goodbye,
+        lines.limit_goodbye,
+        *lines.fillers,
+        lines.hold_over,
+    )
+    return tuple(dict.fromkeys(line for line in said if line.strip()))

@@ -9,6 +9,7 @@ from mediacore.call.clock import MediaClock
 from mediacore.call.context import Context, ToolRequest
 from mediacore.call.estimate import SpeechRate
 from mediacore.call.inputs import (
+    LineSaid,
     ReplyEnded,
     ReplyFailed,
     ReplyHangup,
@@ -18,6 +19,7 @@ from mediacore.call.inputs import (
 from mediacore.call.ledger import Utterance, assume_to
 from mediacore.call.phrases import PhraseBuffer, PhraseRules
 from mediacore.call.record import Turn, UtteranceKind, UtteranceState
+from mediacore.call.recovery import Failure
 from mediacore.call.settings import NOT_INTERRUPTIBLE, CallSettings
 from mediacore.media import BargeAction, BargeIn
 
@@ -34,8 +36,9 @@ class Phase(StrEnum):
     THINKING = "thinking"  # the agent's turn, nothing of it plays
     SPEAKING = "speaking"  # the agent's turn plays
     PAUSED = "paused"  # the caller spoke over it: cut or go on?
-    CLOSING = "closing"  # the agent's last words; the call ends with them
-    ENDED = "ended"  # hung up; nothing leads out
+    CLOSING = "closing"  # the agent's last words; the conversation ends with them
+    ON_HOLD = "on_hold"  # the agent neither speaks nor hears
+    ENDED = "ended"  # over; nothing leads out
 
 
 class AfterCut(IntEnum):
@@ -43,7 +46,9 @@ class AfterCut(IntEnum):
 
     LISTEN = 0
     RECOVER = 1
-    LIMIT = 2
+    HOLD = 2
+    LIMIT = 3
+    STOP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class CallerTurn:
     end of speech; started_us, ended_us: the same in monotonic time; None before. earlier: text
     of a turn that was taken for complete and is continued by this one; recorded: it stands in
     the transcript already. finals_at: sample up to which finals cover the speech, -1 for none.
+    digits_done: a key said that no more digits come.
     """
 
     speaking: bool = False
@@ -71,6 +77,7 @@ class CallerTurn:
     partial_at: int = -1
     digits: str = ""
     digit_us: int = 0
+    digits_done: bool = False
     stt_failed: bool = False
     probability: float | None = None
 
@@ -81,7 +88,7 @@ class CallerTurn:
         if self.partial:
             parts.append(self.partial)
         if self.digits:
-            parts.append(" ".join(self.digits.rstrip("#") or self.digits))
+            parts.append(" ".join(self.digits))
         return " ".join(p.strip() for p in parts if p.strip())
 
     @property
@@ -112,11 +119,18 @@ class Stamps:
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """A tool asked for in reply stream `round`; result None while it runs."""
+    """A tool asked for in reply stream `round`; result None while it runs.
+
+    waiting: it was not started yet. respond: its result wants a reply. replaced_by: see
+    `ToolFinished`.
+    """
 
     request: ToolRequest
     round: int
     result: str | None = None
+    waiting: bool = False
+    respond: bool = True
+    replaced_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +140,7 @@ class AgentTurn:
     decided: false while it is speculative, that is the caller's turn may go on; `held` is what its
     reply gave meanwhile. prompt: the caller's text it answers. replying: the stream is open.
     quiet_since_us: since when nothing of it plays. recovered: the recovery line was said in it.
+    fillers: said in it. from_round: earlier reply streams leave nothing in the context.
     """
 
     generation: int
@@ -139,7 +154,8 @@ class AgentTurn:
     round: int = 0
     tools: tuple[ToolUse, ...] = ()
     utterances: tuple[Utterance, ...] = ()
-    filler_said: bool = False
+    fillers: int = 0
+    from_round: int = 0
     recovered: bool = False
     playout_us: int = 0
     dry_since_us: int | None = None
@@ -181,7 +197,7 @@ class Interruption:
     """An interruption under decision.
 
     core: the core paused or ducked the playout; else nothing was playing. committed: the cut was
-    ordered at cut_us and the core's report is awaited.
+    ordered at cut_us and the core's report is awaited. failure: what the cut is for.
     """
 
     since_us: int
@@ -189,14 +205,30 @@ class Interruption:
     committed: bool = False
     cut_us: int = 0
     then: AfterCut = AfterCut.LISTEN
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The call ends with the agent's present turn. interruptible: the caller may prevent it."""
+    """The conversation ends with the agent's present turn.
+
+    interruptible: the caller may prevent it. hangup: the call ends as well. more: replies to tools
+    belong to the turn still. fallback: the goodbye in case the model gives none.
+    """
 
     reason: str
     interruptible: bool
+    hangup: bool = True
+    more: bool = False
+    fallback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """On hold, or as soon as a cut is confirmed. until_us: None = no limit."""
+
+    since_us: int
+    until_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +251,11 @@ class CallState:
     generation: the newest that the leg is known to have. segment: number of the caller's last
     stretch of speech. consumed_at: caller audio up to this sample belongs to turns already
     decided. *_said: index of the next canned line; failures, reprompts, silences: in a row.
+    limit: which limit was reached, limit_us: when. heard_us: when the caller's last words were
+    taken. greet_at_us: when a delayed greeting is due. given: texts to be taken as the
+    caller's; lines: what the agent was asked to say; answer_due: a reply without the caller
+    having spoken. All three wait until nobody has the floor. interrupted: the agent's last turn
+    was cut by the caller.
     """
 
     settings: CallSettings = field(default_factory=CallSettings)
@@ -237,7 +274,15 @@ class CallState:
     interruption: Interruption | None = None
     ending: Ending | None = None
     closing_interrupted: bool = False
-    limit_told: bool = False
+    limit: str = ""
+    limit_us: int | None = None
+    hold: Hold | None = None
+    heard_us: int = 0
+    greet_at_us: int | None = None
+    given: tuple[str, ...] = ()
+    lines: tuple[LineSaid, ...] = ()
+    answer_due: bool = False
+    interrupted: bool = False
     context: Context = ()
     turns: tuple[Turn, ...] = ()
     rate: SpeechRate = field(default_factory=SpeechRate)
@@ -270,10 +315,33 @@ class CallState:
         return PhraseBuffer(PhraseRules(s.first_phrase_chars, s.phrase_chars, s.phrase_limit_chars))
 
 
-def initial_state(settings: CallSettings | None = None, context: Context = ()) -> CallState:
-    """The state of a call that has not started. context: what the model is told beforehand."""
+def initial_state(
+    settings: CallSettings | None = None,
+    context: Context = (),
+    *,
+    clock: MediaClock | None = None,
+    generation: int = 0,
+    next_utterance: int = 1,
+    consumed_at: int = -1,
+    turns: tuple[Turn, ...] = (),
+) -> CallState:
+    """The state of a conversation that has not started.
+
+    context: what the model is told beforehand. The rest is for a leg that is in use already: its
+    clock, its generation, the next free utterance id, the sample up to which the caller's audio
+    belongs to what was before, and the transcript so far.
+    """
     settings = settings or CallSettings()
-    return CallState(settings=settings, far_delay_ms=settings.far_delay_ms, context=context)
+    return CallState(
+        settings=settings,
+        far_delay_ms=settings.far_delay_ms,
+        context=context,
+        clock=clock or MediaClock(),
+        generation=generation,
+        next_utterance=next_utterance,
+        consumed_at=consumed_at,
+        turns=turns,
+    )
 
 
 def next_generation_after_cut(generation: int) -> int:

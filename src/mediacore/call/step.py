@@ -3,14 +3,15 @@
       event ─► clock ─► stale? ─► TRANSITIONS[phase][event] ─► settle ─► state, actions
 
 Handlers state facts; `settle` then takes the decisions that follow: replay what a speculative
-reply gave, finish a turn that was played, carry out timers that are due, speculate.
+reply gave, finish a turn that was played, carry out timers that are due, take up what was asked
+from outside, speculate.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from mediacore.call import floor
+from mediacore.call import floor, on_reply, on_steer, opening
 from mediacore.call.actions import Action
 from mediacore.call.context import with_late_result
 from mediacore.call.draft import Draft
@@ -105,8 +106,12 @@ def _settle(d: Draft) -> None:
             floor.finish_turn(d)
         elif (timer := due(d.state, d.now)) is not None:
             timer.act(d)
+        elif on_reply.tools_released(d.state):
+            on_reply.call_waiting_tools(d)
+        elif on_steer.waiting(d.state):
+            on_steer.take_up(d)
         elif _worth_speculating(d):
-            floor.speculate(d)
+            opening.speculate(d)
         else:
             return
 
@@ -132,7 +137,7 @@ def _worth_speculating(d: Draft) -> bool:
     if state.agent is not None:
         if state.agent.prompt == caller.text:
             return False
-        floor.drop_speculation(d)
+        opening.drop_speculation(d)
     wanted = bool(caller.text) and not caller.digits and not state.awaits_final
     expected = state.settings.turn.expected_digits
     return (

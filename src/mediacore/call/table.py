@@ -10,25 +10,35 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, get_args
 
-from mediacore.call import on_call, on_caller, on_playout, on_reply, on_speech
+from mediacore.call import on_call, on_caller, on_playout, on_reply, on_speech, on_steer
 from mediacore.call.draft import Draft
 from mediacore.call.inputs import (
     CallerGone,
     CallStarted,
+    ConversationStopped,
     Event,
     FarDelayMeasured,
+    FillerGiven,
     GenerationSeen,
     HangupRequested,
+    HistoryChanged,
+    HoldEnded,
+    HoldStarted,
+    LimitReached,
+    LineSaid,
+    NoteGiven,
     ReplyEnded,
     ReplyFailed,
     ReplyHangup,
     ReplyText,
     ReplyToolCall,
+    SettingsChanged,
     SpeechFailed,
     SpeechReady,
     SpeechSynthesised,
     SpeechWords,
     SttFailed,
+    TextGiven,
     ToolFinished,
     TranscriptFinal,
     TranscriptPartial,
@@ -70,6 +80,7 @@ _ALWAYS: Final[Row] = {
     LegClosed: on_call.leg_closed,
     CallerGone: on_call.caller_gone,
     HangupRequested: on_call.hangup_requested,
+    LimitReached: on_steer.limit_reached,
     MediaLost: on_call.media_lost,
     MediaResumed: on_call.media_resumed,
     ToneDetected: on_call.tone_detected,
@@ -82,7 +93,22 @@ _ALWAYS: Final[Row] = {
     Wake: on_call.time_passes,
 }
 
+_BEFORE: Final[Row] = {
+    NoteGiven: on_steer.note_given,
+    HistoryChanged: on_steer.history_changed,
+    SettingsChanged: on_steer.settings_changed,
+    ConversationStopped: on_steer.conversation_stopped,
+}
+
+_STEER: Final[Row] = {
+    **_BEFORE,
+    TextGiven: on_steer.text_given,
+    LineSaid: on_steer.line_said,
+    HoldStarted: on_steer.hold_started,
+}
+
 _CALLER: Final[Row] = {
+    **_STEER,
     TranscriptPartial: on_caller.hears_partial,
     TranscriptFinal: on_caller.hears_final,
     SttFailed: on_caller.recognition_failed,
@@ -94,6 +120,7 @@ _AGENT: Final[Row] = {
     ReplyText: on_reply.reply_text,
     ReplyToolCall: on_reply.reply_tool_call,
     ToolFinished: on_reply.tool_finished,
+    FillerGiven: on_reply.filler_given,
     ReplyHangup: on_reply.reply_hangup,
     ReplyEnded: on_reply.reply_ended,
     ReplyFailed: on_reply.reply_failed,
@@ -112,7 +139,7 @@ _AGENT: Final[Row] = {
 }
 
 _ROWS: Final[Mapping[Phase, Row]] = {
-    Phase.NEW: {**_ALWAYS, CallStarted: on_call.call_started},
+    Phase.NEW: {**_ALWAYS, **_BEFORE, CallStarted: on_call.call_started},
     Phase.LISTENING: {**_ALWAYS, **_CALLER, SpeechStarted: on_caller.caller_begins},
     Phase.CALLER_SPEAKING: {**_ALWAYS, **_CALLER, SpeechEnded: on_caller.caller_pauses},
     Phase.ENDPOINTING: {
@@ -133,8 +160,25 @@ _ROWS: Final[Mapping[Phase, Row]] = {
         SpeechStarted: on_caller.caller_before_reply,
     },
     Phase.SPEAKING: {**_ALWAYS, **_CALLER, **_AGENT, SpeechStarted: on_caller.caller_overlaps},
-    Phase.PAUSED: {**_ALWAYS, **_CALLER, **_AGENT, SpeechStarted: on_caller.caller_overlaps},
+    Phase.PAUSED: {
+        **_ALWAYS,
+        **_CALLER,
+        **_AGENT,
+        SpeechStarted: on_caller.caller_overlaps,
+        HoldEnded: on_steer.hold_called_off,
+    },
     Phase.CLOSING: {**_ALWAYS, **_CALLER, **_AGENT, SpeechStarted: on_caller.caller_overlaps},
+    Phase.ON_HOLD: {
+        **_ALWAYS,
+        **_STEER,
+        SpeechStarted: on_steer.caller_unheard,
+        SpeechEnded: on_steer.caller_unheard,
+        TranscriptPartial: on_steer.words_unheard,
+        TranscriptFinal: on_steer.words_unheard,
+        SttFailed: on_steer.nothing_heard,
+        DigitReceived: on_steer.key_unheard,
+        HoldEnded: on_steer.hold_ended,
+    },
     Phase.ENDED: {
         kind: on_playout.only_ledger if issubclass(kind, PlayoutEvent) else on_call.too_late
         for kind in EVENT_TYPES
@@ -153,8 +197,9 @@ _PHASE_TEXT: Final[Mapping[Phase, str]] = {
     Phase.THINKING: "the agent's turn, nothing of it plays",
     Phase.SPEAKING: "the agent's turn plays",
     Phase.PAUSED: "the caller spoke over it: cut or go on?",
-    Phase.CLOSING: "the agent's last words; the call ends with them",
-    Phase.ENDED: "hung up; nothing leads out, only the ledger is completed",
+    Phase.CLOSING: "the agent's last words; the conversation ends with them",
+    Phase.ON_HOLD: "the agent neither speaks nor hears",
+    Phase.ENDED: "over; nothing leads out, only the ledger is completed",
 }
 
 

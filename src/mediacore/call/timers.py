@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from mediacore.call import floor
+from mediacore.call import closing, floor, on_steer, opening
+from mediacore.call.actions import CancelReply
 from mediacore.call.draft import Draft
 from mediacore.call.on_caller import decide_turn
 from mediacore.call.record import UtteranceKind
+from mediacore.call.recovery import Failure, FailureClass, Source, classify
 from mediacore.call.state import (
     AfterCut,
     AgentTurn,
@@ -52,8 +54,7 @@ def timers(state: CallState) -> Iterator[Timer]:
     yield from _call_timers(state)
     match state.phase:
         case Phase.LISTENING:
-            if state.settings.dead_air_ms:
-                yield Timer(state.quiet_since_us + state.settings.dead_air_ms * 1000, dead_air)
+            yield from _silence_timers(state)
         case Phase.CALLER_SPEAKING:
             limit_us = state.settings.turn.caller_limit_ms * 1000
             yield Timer(state.caller.started_us + limit_us, caller_limit)
@@ -63,12 +64,15 @@ def timers(state: CallState) -> Iterator[Timer]:
             yield from _interruption_timers(state)
         case Phase.THINKING | Phase.SPEAKING | Phase.CLOSING:
             yield from _agent_timers(state)
+        case Phase.ON_HOLD:
+            if state.hold is not None and state.hold.until_us is not None:
+                yield Timer(state.hold.until_us, on_steer.hold_over)
 
 
 def endpoint_due_us(state: CallState) -> int:
     """When the caller's turn is over if nothing more comes."""
     caller, settings = state.caller, state.settings.turn
-    if caller.digits.endswith("#"):
+    if caller.digits_done:
         return caller.digit_us
     due_us = caller.digit_us + settings.digit_ms * 1000 if caller.digits else caller.ended_us
     if caller.ended_at is not None and state.awaits_final:
@@ -81,13 +85,27 @@ def endpoint_due_us(state: CallState) -> int:
 
 def _call_timers(state: CallState) -> Iterator[Timer]:
     settings = state.settings
-    if settings.max_call_ms:
-        limit_us = state.started_us + settings.max_call_ms * 1000
-        if not state.limit_told:
-            yield Timer(limit_us, call_limit)
-        yield Timer(limit_us + settings.limit_grace_ms * 1000, call_limit_passed)
+    for limit_ms, act in ((settings.max_call_ms, call_limit), (settings.hard_stop_ms, hard_stop)):
+        if limit_ms:
+            limit_us = state.started_us + limit_ms * 1000
+            if not state.limit:
+                yield Timer(limit_us, act)
+    if state.limit_us is not None:
+        yield Timer(state.limit_us + settings.limit_grace_ms * 1000, call_limit_passed)
     if state.media_lost_us is not None and settings.media_lost_ms:
         yield Timer(state.media_lost_us + settings.media_lost_ms * 1000, media_gone)
+
+
+def _silence_timers(state: CallState) -> Iterator[Timer]:
+    settings = state.settings
+    if state.greet_at_us is not None:
+        yield Timer(state.greet_at_us, opening.greet)
+        return
+    asked_enough = state.silences >= settings.max_silences
+    if settings.dead_air_ms and not (settings.inactivity_ms and asked_enough):
+        yield Timer(state.quiet_since_us + settings.dead_air_ms * 1000, dead_air)
+    if settings.inactivity_ms:
+        yield Timer(max(state.heard_us, state.started_us) + settings.inactivity_ms * 1000, inactive)
 
 
 def _interruption_timers(state: CallState) -> Iterator[Timer]:
@@ -105,7 +123,9 @@ def _interruption_timers(state: CallState) -> Iterator[Timer]:
         limit_ms = state.settings.turn.pause_limit_ms
         if not running.core and policy.commit_ms:
             limit_ms = min(limit_ms, policy.commit_ms)
-        yield Timer(running.since_us + limit_ms * 1000, commit_interruption)
+        by_sound = state.settings.turn.sound_cuts
+        act = commit_interruption if by_sound else drop_interruption
+        yield Timer(running.since_us + limit_ms * 1000, act)
     else:
         # The core undoes its own pause after resume_ms; the grace lets it be the first.
         quiet_ms = (policy.resume_ms or _RESUME_MS) + (_RESUME_GRACE_MS if running.core else 0)
@@ -131,21 +151,24 @@ def _agent_timers(state: CallState) -> Iterator[Timer]:
             quiet_ms = policy.resume_ms or _RESUME_MS
             yield Timer(state.caller.ended_us + quiet_ms * 1000, goodbye_said)
     elif state.phase is Phase.CLOSING:
-        yield Timer(agent.quiet_since_us + settings.closing_ms * 1000, goodbye_missing)
+        working = state.ending is not None and state.ending.more and agent.tools_open
+        limit_ms = max(settings.closing_ms, settings.tool_deadline_ms if working else 0)
+        yield Timer(agent.quiet_since_us + limit_ms * 1000, goodbye_missing)
     if state.phase is Phase.CLOSING:
         return
     if filler_wanted(state, agent):
-        yield Timer(agent.quiet_since_us + settings.filler_ms * 1000, filler)
+        wait_ms = settings.filler_again_ms if agent.fillers else settings.filler_ms
+        yield Timer(agent.quiet_since_us + wait_ms * 1000, filler)
     limit_ms = settings.tool_deadline_ms if agent.tools_open else settings.reply_deadline_ms
     yield Timer(agent.quiet_since_us + limit_ms * 1000, reply_missing)
 
 
 def filler_wanted(state: CallState, agent: AgentTurn) -> bool:
-    """Whether silence may be bridged: once a turn, with nothing on its way."""
+    """Whether silence may be bridged: a few times a turn, with nothing on its way."""
     return (
         bool(state.settings.filler_ms and state.settings.lines.fillers)
         and agent.kind is UtteranceKind.REPLY
-        and not agent.filler_said
+        and agent.fillers < state.settings.max_fillers
         and not agent.outstanding
     )
 
@@ -155,15 +178,24 @@ def filler_wanted(state: CallState, agent: AgentTurn) -> bool:
 
 def dead_air(d: Draft) -> None:
     """Nobody speaks: ask, ask again, then end the call."""
-    lines = d.state.settings.lines
-    silences = d.state.silences
+    settings, silences = d.state.settings, d.state.silences
+    lines = settings.lines.silence
     d.set(silences=silences + 1)
-    if silences < len(lines.silence):
-        d.log("dead_air", "ask", silences=silences + 1)
-        floor.say_alone(d, lines.silence[silences], UtteranceKind.REPROMPT)
-    else:
+    if silences >= settings.max_silences or not (lines or settings.attention_prompt):
         d.log("dead_air", "give_up", silences=silences + 1)
-        floor.say_last(d, "no_input", lines.silence_goodbye)
+        closing.say_last(d, "no_input", settings.lines.silence_goodbye)
+        return
+    d.log("dead_air", "ask", silences=silences + 1)
+    if settings.attention_prompt:
+        opening.start_reply(d, UtteranceKind.REPROMPT, note=settings.attention_prompt)
+    else:
+        opening.say_alone(d, lines[silences % len(lines)], UtteranceKind.REPROMPT)
+
+
+def inactive(d: Draft) -> None:
+    """The caller has not said a word for too long, whatever the agent asked."""
+    d.log("dead_air", "inactive")
+    closing.say_last(d, "inactivity", d.state.settings.lines.silence_goodbye)
 
 
 def caller_limit(d: Draft) -> None:
@@ -190,48 +222,55 @@ def filler(d: Draft) -> None:
     index = d.state.fillers_said
     d.log("filler", "say", late_ms=(d.now - d.agent.quiet_since_us) // 1000)
     d.set(fillers_said=index + 1)
-    d.set_agent(filler_said=True)
-    floor.say(d, lines[index % len(lines)], UtteranceKind.FILLER)
+    d.set_agent(fillers=d.agent.fillers + 1)
+    opening.say(d, lines[index % len(lines)], UtteranceKind.FILLER)
 
 
 def reply_missing(d: Draft) -> None:
     """Nothing to hear for too long: withdraw the turn and say so."""
     agent = d.agent
     d.log("recovery", "deadline", kind=agent.kind.value, tools=agent.tools_open)
-    floor.cut(d, AfterCut.RECOVER)
+    source = Source.TOOL if agent.tools_open else Source.TTS if agent.outstanding else Source.LLM
+    floor.cut(d, AfterCut.RECOVER, classify(source))
 
 
 def playout_stuck(d: Draft) -> None:
     """The audio does not go on: withdraw the turn and say so."""
     d.log("recovery", "playout_stuck", dry=d.agent.dry_since_us is not None)
-    floor.cut(d, AfterCut.RECOVER)
+    floor.cut(d, AfterCut.RECOVER, classify(Source.TTS))
 
 
 def goodbye_missing(d: Draft) -> None:
-    """The last words do not come: hang up without them."""
-    ending = d.state.ending
-    floor.end_call(d, ending.reason if ending is not None else "closing", by="deadline")
+    """The last words do not come: say the fixed ones, or hang up without."""
+    if not closing.use_fallback(d):
+        closing.end_as_planned(d, by="deadline")
+        return
+    if d.agent.replying:
+        d.emit(CancelReply(d.agent.generation))
+    d.set_agent(replying=False, quiet_since_us=d.now)
 
 
 def goodbye_said(d: Draft) -> None:
     """The caller only made a sound after the goodbye."""
-    ending = d.state.ending
-    floor.end_call(d, ending.reason if ending is not None else "closing")
+    closing.end_as_planned(d)
 
 
 def call_limit(d: Draft) -> None:
     """Time is up: say goodbye."""
-    d.set(limit_told=True)
-    d.log("end_call", "max_duration")
-    floor.drop_speculation(d)
-    floor.cut(d, AfterCut.LIMIT)
+    floor.time_up(d, "max_duration")
+
+
+def hard_stop(d: Draft) -> None:
+    """The conversation's time is up: the model or the fixed line says goodbye."""
+    floor.time_up(d, floor.HARD_STOP)
 
 
 def call_limit_passed(d: Draft) -> None:
     """Time is up, and the goodbye took too long."""
-    floor.end_call(d, "max_duration", by="deadline")
+    closing.end_call(d, d.state.limit or "max_duration", by="deadline")
 
 
 def media_gone(d: Draft) -> None:
     """No packets for too long."""
-    floor.end_call(d, "media_lost", by="deadline")
+    closing.report(d, Failure(FailureClass.MEDIA_LOST, fatal=True))
+    closing.end_call(d, "media_lost", by="deadline")

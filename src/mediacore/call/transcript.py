@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from mediacore.call import ledger
-from mediacore.call.context import INTERRUPTED_RESULT, Context, ContextEntry, Role
+from mediacore.call.context import (
+    INTERRUPTED_RESULT,
+    Context,
+    ContextEntry,
+    Role,
+    with_user,
+)
 from mediacore.call.record import LatencyStamps, Speaker, Turn, UtteranceKind
 from mediacore.call.state import AgentTurn, CallerTurn, CallState, Stamps
 
@@ -68,10 +74,10 @@ def agent_entries(state: CallState, agent: AgentTurn, heard: bool) -> Context:
     """The turn as context entries. heard: only what was heard, else all that was meant.
 
     Fillers are left out: the model did not say them. A tool without a result gets a placeholder,
-    which a late result replaces.
+    which a late result replaces. heard also leaves out tools that something else stands for.
     """
     out: list[ContextEntry] = []
-    for number in range(agent.round + 1):
+    for number in range(agent.from_round, agent.round + 1):
         parts = [
             ledger.heard_text(u, state.rate, state.srate_hz, state.far_delay_samples)
             if heard
@@ -81,6 +87,10 @@ def agent_entries(state: CallState, agent: AgentTurn, heard: bool) -> Context:
         ]
         text = " ".join(p.strip() for p in parts if p.strip())
         tools = [t for t in agent.tools if t.round == number]
+        if heard:
+            instead = [t.replaced_by for t in tools if t.replaced_by]
+            tools = [t for t in tools if t.replaced_by is None]
+            text = " ".join([text, *instead]).strip()
         if text or tools:
             calls = tuple(t.request for t in tools)
             out.append(ContextEntry(Role.ASSISTANT, text, calls))
@@ -99,3 +109,11 @@ def turns_so_far(state: CallState) -> tuple[Turn, ...]:
     if caller.said:
         turns.append(caller_turn(state, caller, len(turns)))
     return tuple(turns)
+
+
+def context_so_far(state: CallState) -> Context:
+    """The context with what the open turns would add to it now."""
+    context, agent = state.context, state.agent
+    if agent is not None:
+        context += agent_entries(state, agent, heard=True)
+    return with_user(context, state.caller.text) if state.caller.text else context

@@ -45,6 +45,7 @@ def _word_set(text: str) -> frozenset[str]:
 
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_PATTERN_CHARS: Final = 200  # bounds the time of a search
 _HESITATION: Final = _word_set("uh um uhm er erm ah hmm hm mm eh")
 _OPEN_ENDS: Final = _word_set("and but or because cause if when the a an my your of with")
 _OPEN_UNLESS_STOPPED: Final = _word_set(
@@ -153,12 +154,27 @@ def judge_intent(text: str, final: bool, settings: TurnSettings, closing: bool =
     if not tokens:
         return Intent.NOTHING
     real = [t for t in tokens if t not in _BACKCHANNELS and t not in _HESITATION]
+    if settings.barge_pattern:
+        return _judge_pattern(text, final, settings)
     if not real:
         return Intent.BACKCHANNEL
-    least = 1 if final else settings.min_words
+    if not final and not settings.barge_partials:
+        return Intent.UNCLEAR
+    least = settings.final_min_words if final else settings.min_words
     if len(real) >= least or any(t in _FLOOR_WORDS for t in real):
         return Intent.FLOOR
     return Intent.UNCLEAR
+
+
+def _judge_pattern(text: str, final: bool, settings: TurnSettings) -> Intent:
+    """Only words that match interrupt. A pattern that is none matches nothing."""
+    if not final and not settings.barge_partials:
+        return Intent.UNCLEAR
+    try:
+        found = re.search(settings.barge_pattern, text[-_PATTERN_CHARS:], re.IGNORECASE)
+    except re.error:
+        found = None
+    return Intent.FLOOR if found else Intent.UNCLEAR
 
 
 def _digits_in(token: str) -> int:

@@ -19,6 +19,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "demo": "Hold a complete conversation, offline, and show it.",
         "call": "Call an agent with your own recordings as the caller.",
+        "check": "Say what of a flow document runs here, with line numbers.",
         "report": "Make report.html and timeline.png of a recorded call.",
         "bench": "Measure this machine: frame cost, density, barge-in, heard text.",
         "doctor": "Say what is installed, what is missing, and how to add it.",

@@ -12,10 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
 
 from mediacore._core import Leg
 from mediacore.call import CallState, Phase, initial_state, next_deadline, step, turns_so_far
@@ -25,8 +24,8 @@ from mediacore.call.actions import (
     AskTurnDetector,
     CallTool,
     CancelReply,
+    ConversationOver,
     CutPlayout,
-    Hangup,
     LogDecision,
     PausePlayout,
     ResumePlayout,
@@ -64,11 +63,11 @@ from mediacore.session.parts import CallParts
 from mediacore.session.recorder import Recorder, StereoSink
 from mediacore.session.replying import Replying
 from mediacore.session.speaking import Speaking
+from mediacore.session.uncancelled import to_the_end
 from mediacore.slots.report import AttemptReport, Clock, Outcome
 from mediacore.slots.turn import TurnContext
 
 log = logging.getLogger("mediacore.call")
-T = TypeVar("T")
 _BACKLOG = 1000  # results that may wait; producers then wait for the owner
 _CLOSE_S = 1.0  # for the leg's last event
 _FAR_DELAY_EVERY = 50  # TapReady events between two looks at RTCP: about 5 s
@@ -154,7 +153,7 @@ class CallOwner:
         except* _CallOverError:
             pass
         finally:
-            record = await _to_the_end(self._finish())
+            record = await to_the_end(self._finish())
         return record
 
     async def _own(self) -> None:
@@ -304,7 +303,7 @@ class CallOwner:
                     replying.call_tool(action)
                 case AskTurnDetector():
                     self._ask_turn_detector(action)
-                case Hangup():
+                case ConversationOver():
                     self._log(LogDecision("hangup", action.reason, {}))
                 case LogDecision():
                     self._log(action)
@@ -413,18 +412,3 @@ class CallOwner:
         )
         self._leg.free()
         return record
-
-
-async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work` whatever comes; a cancellation meanwhile is raised when it is done."""
-    task = asyncio.create_task(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait((task,))
-        except asyncio.CancelledError:
-            cancelled = True
-    result = task.result()
-    if cancelled:
-        raise asyncio.CancelledError
-    return result

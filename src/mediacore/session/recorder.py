@@ -36,9 +36,8 @@ from mediacore.events import (
     ToneDetected,
 )
 from mediacore.media import NoteFlag, unpack_notes
+from mediacore.session.tapping import RecordTap
 from mediacore.units import samples_to_ms
-
-_READ_PAIRS = 48000
 
 
 class StereoSink(Protocol):
@@ -57,12 +56,20 @@ class Recorder:
     """Collects the record of one call. Every method is cheap and belongs to the owner."""
 
     def __init__(
-        self, leg: Leg, call_id: str, wallclock: datetime, audio: StereoSink | None
+        self,
+        leg: Leg,
+        call_id: str,
+        wallclock: datetime,
+        audio: StereoSink | None,
+        tap: RecordTap | None = None,
     ) -> None:
         self._leg = leg
         self._call_id = call_id
         self._wallclock = wallclock
         self._audio = audio
+        self._tap = tap or RecordTap(leg)
+        if audio is not None:
+            self._tap.add(audio)
         self._frames = FrameLog()
         self._turns: dict[int, Turn] = {}
         self._speech: list[SpeechBand] = []
@@ -74,6 +81,11 @@ class Recorder:
         self.rx_dbov = self.tx_dbov = -127
         self.delay_ms = self.target_ms = 0
         self.caller_speaks = False
+
+    @property
+    def tap(self) -> RecordTap:
+        """The one reader of the leg's record tap; others may add themselves to it."""
+        return self._tap
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -89,12 +101,7 @@ class Recorder:
             self.tx_dbov = max(n.tx_dbov for n in notes)
             self.delay_ms, self.target_ms = notes[-1].delay_ms, notes[-1].target_ms
             self.caller_speaks = bool(notes[-1].flags & NoteFlag.RX_SPEECH)
-        while True:
-            at, pcm = self._leg.read_record(_READ_PAIRS)
-            if not pcm:
-                return
-            if self._audio is not None:
-                self._audio.put(at, pcm)
+        self._tap.take()
 
     def turn(self, turn: Turn) -> None:
         """Keep a turn; a later one with the same index replaces it."""

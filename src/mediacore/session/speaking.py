@@ -7,20 +7,29 @@ from array import array
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
+from typing import Protocol
 
 from mediacore._core import Leg, Resampler
 from mediacore.call.actions import Speak
 from mediacore.call.inputs import SpeechFailed, SpeechReady, SpeechSynthesised, SpeechWords
 from mediacore.call.record import WordTime
-from mediacore.errors import ErrorClass, ProviderError, QueueFullError
-from mediacore.slots.driver import TtsDriver
+from mediacore.errors import ErrorClass, MediaError, ProviderError, QueueFullError, StaleError
 from mediacore.slots.report import OnReport
-from mediacore.slots.tts import TtsAudio, TtsRequest, TtsWord
+from mediacore.slots.stream import SlotStream
+from mediacore.slots.tts import TtsAudio, TtsEvent, TtsRequest, TtsWord
 
 SpeechNews = SpeechReady | SpeechWords | SpeechSynthesised | SpeechFailed
 _SILENCE = 100  # samples below this magnitude are silence, for the ends of an utterance
 _RETRY_S = 0.1  # when the core's queue of utterances is full
 _FEED_S = 0.2  # look for room at least so often, should a PlayoutLow have been lost
+
+
+class Voice(Protocol):
+    """What speaks: the driver of the slot, or something in front of it."""
+
+    def run(self, request: TtsRequest, on_report: OnReport = ...) -> SlotStream[TtsEvent]:
+        """Synthesise one request."""
+        ...
 
 
 class _Utterance:
@@ -75,19 +84,23 @@ class Speaking:
     def __init__(
         self,
         leg: Leg,
-        driver: TtsDriver,
+        driver: Voice,
         post: Callable[[SpeechNews], Awaitable[None]],
         on_report: OnReport,
         *,
         language: str,
         voice: str,
+        respell: Callable[[str], str] | None = None,
     ) -> None:
+        """respell: gives the text as it is to be pronounced; the transcript keeps the original,
+        and word times of a text that was changed are not used."""
         self._leg = leg
         self._driver = driver
         self._post = post
         self._on_report = on_report
         self._language = language
-        self._voice = voice
+        self.voice = voice
+        self._respell = respell
         self._queue: deque[Speak] = deque()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -138,7 +151,9 @@ class Speaking:
                 self._end()
                 self._leg.begin(action.utterance, action.generation)
                 self._open = True
-            except QueueFullError:
+            except StaleError:
+                raise
+            except MediaError:  # the queue is full, or another voice has an utterance open
                 await asyncio.sleep(_RETRY_S)
             else:
                 return
@@ -175,7 +190,8 @@ class Speaking:
 
     async def _synthesise(self, utterance: _Utterance) -> None:
         action = utterance.action
-        request = TtsRequest(action.text, self._language, self._voice)
+        text = action.text if self._respell is None else self._respell(action.text)
+        request = TtsRequest(text, self._language, self.voice)
         self._spoken_chars += len(action.text)
         resampler: Resampler | None = None
         srate_hz = 0
@@ -183,7 +199,8 @@ class Speaking:
         async with aclosing(self._driver.run(request, self._on_report)) as stream:
             async for event in stream:
                 if isinstance(event, TtsWord):
-                    words.append(self._word_time(event))
+                    if text == action.text:
+                        words.append(self._word_time(event))
                     continue
                 if words:
                     utterance.marks.extend(word.at for word in words if word.at > 0)

@@ -1,7 +1,12 @@
+from dataclasses import replace
+
 from mediacore.call.context import (
     INTERRUPTED_RESULT,
     ContextEntry,
     Role,
+    ToolRequest,
+    latest,
+    mended,
     with_late_result,
     with_user,
     without_last_user,
@@ -28,3 +33,29 @@ def test_a_late_result_finds_its_call_once():
     assert done == (USER, ContextEntry(Role.TOOL, "booked", tool_call_id="a"))
     assert with_late_result(done, "a", "again") is None
     assert with_late_result((USER,), "a", "x") is None
+
+
+def test_the_window_keeps_notes_and_never_splits_a_tool_from_its_call():
+    call = ToolRequest("t1", "look_up", "{}")
+    note = ContextEntry(Role.SYSTEM, "be brief")
+    old = (note, ContextEntry(Role.USER, "one"), ContextEntry(Role.ASSISTANT, "", (call,)))
+    new = (ContextEntry(Role.USER, "two"), ContextEntry(Role.ASSISTANT, "yes"))
+    result = ContextEntry(Role.TOOL, "found", tool_call_id="t1")
+    context = (*old, result, *new)
+    assert latest(context, 0) is context
+    assert latest(context, 2) is context
+    assert latest(context, 1) == (note, *new)
+
+
+def test_a_context_from_outside_is_mended():
+    call = ContextEntry(
+        Role.ASSISTANT, "", (ToolRequest("a", "x", "{}"), ToolRequest("b", "x", "{}"))
+    )
+    result = ContextEntry(Role.TOOL, "found", tool_call_id="b")
+    missing = ContextEntry(Role.TOOL, INTERRUPTED_RESULT, tool_call_id="a")
+    user = ContextEntry(Role.USER, "hello")
+    assert mended((result, user)) == (user,)
+    assert mended((call, result, user, result)) == (call, result, missing, user)
+    assert mended((call,))[1:] == (missing, replace(missing, tool_call_id="b"))
+    whole = (call, missing, result, user)
+    assert mended(whole) == whole

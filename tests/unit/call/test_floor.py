@@ -5,12 +5,14 @@ import pytest
 from mediacore.call import (
     BargeProfiles,
     CallSettings,
-    Hangup,
+    ConversationOver,
     Phase,
     Speak,
     TurnSettings,
+    closing,
     floor,
     initial_state,
+    opening,
 )
 from mediacore.call.draft import Draft
 from mediacore.call.record import UtteranceKind
@@ -28,10 +30,10 @@ def draft() -> Draft:
 
 def test_each_turn_has_a_generation_of_its_own():
     d = draft()
-    floor.say_alone(d, "One.", KIND)
+    opening.say_alone(d, "One.", KIND)
     first = d.agent.generation
     floor.close_turn(d, reopen=False)
-    floor.say_alone(d, "Two.", KIND)
+    opening.say_alone(d, "Two.", KIND)
     assert d.agent.generation == first + 1
     spoken = [(a.utterance, a.generation) for a in d.actions if isinstance(a, Speak)]
     assert spoken == [(1, 1), (2, 2)]
@@ -39,14 +41,14 @@ def test_each_turn_has_a_generation_of_its_own():
 
 def test_the_policy_is_armed_only_when_it_changes():
     d = draft()
-    floor.say_alone(d, "One.", KIND)
-    floor.say(d, "Two.", KIND)
+    opening.say_alone(d, "One.", KIND)
+    opening.say(d, "Two.", KIND)
     assert [type(a).__name__ for a in d.actions] == ["ArmBargeIn", "Speak", "Speak"]
 
 
 def test_the_stronger_reason_for_a_cut_wins():
     d = draft()
-    floor.say_alone(d, "One.", KIND)
+    opening.say_alone(d, "One.", KIND)
     floor.cut(d, AfterCut.LISTEN)
     floor.cut(d, AfterCut.LIMIT)
     floor.cut(d, AfterCut.RECOVER)
@@ -84,7 +86,7 @@ def test_a_reopened_turn_keeps_its_place_in_the_record():
     d = draft()
     d.set(caller=CallerTurn(started_at=80, ended_at=800, finals=("a table",), finals_at=800))
     floor.commit_caller(d)
-    floor.start_reply(d, KIND)
+    opening.start_reply(d, KIND)
     floor.close_turn(d, reopen=True)
     assert d.state.turns == ()
     assert d.state.context == ()
@@ -95,18 +97,18 @@ def test_a_reopened_turn_keeps_its_place_in_the_record():
 
 def test_nothing_is_done_after_the_hangup():
     d = draft()
-    floor.end_call(d, "one")
+    closing.end_call(d, "one")
     count = len(d.actions)
-    floor.end_call(d, "two")
+    closing.end_call(d, "two")
     d.log("x", "y")
     assert len(d.actions) == count
-    assert [a.reason for a in d.actions if isinstance(a, Hangup)] == ["one"]
+    assert [a.reason for a in d.actions if isinstance(a, ConversationOver)] == ["one"]
     assert d.state.end_reason == "one"
 
 
 def test_a_cut_of_a_goodbye_that_may_not_be_interrupted_ends_the_call():
     d = draft()
-    floor.say_last(d, "done", "Bye.", interruptible=False)
+    closing.say_last(d, "done", "Bye.", interruptible=False)
     floor.cut(d, AfterCut.LISTEN)
     floor.cut_confirmed(d, 1 << 32)
     assert d.state.end_reason == "done"
@@ -145,7 +147,8 @@ def test_a_sound_without_text_at_the_end_delays_it_only():
     sim = goodbye(BargeAction.DUCK).caller_says("x", 3850, 300, partials=False, no_final=True)
     sim.run(9000)
     assert sim.state.end_reason == "completed"
-    assert 4150 + 1500 <= sim.times(Hangup)[0] <= 4150 + 1520  # tick rounding of the clock
+    over_ms = sim.times(ConversationOver)[0]
+    assert 4150 + 1500 <= over_ms <= 4150 + 1520  # tick rounding of the clock
 
 
 def test_speech_that_goes_on_after_the_goodbye_keeps_the_line_open():
@@ -156,4 +159,4 @@ def test_speech_that_goes_on_after_the_goodbye_keeps_the_line_open():
 
 def test_without_a_way_to_interrupt_the_call_ends_with_the_goodbye():
     sim = goodbye(BargeAction.OFF).caller_says("Wait, one more thing.", 3900, 2000).run(9000)
-    assert sim.times(Hangup) == [4090]
+    assert sim.times(ConversationOver) == [4090]

@@ -7,8 +7,8 @@ from mediacore.call import (
     CallSettings,
     CallStarted,
     CancelReply,
+    ConversationOver,
     FarDelayMeasured,
-    Hangup,
     HangupRequested,
     Phase,
     Wake,
@@ -50,10 +50,10 @@ def test_hanging_up_at_any_time_ends_everything_once(at_ms, event):
     sim.run(at_ms)
     sim.send(event)
     assert sim.state.phase is Phase.ENDED
-    assert [a.reason for a in sim.of(Hangup)] == ["bye"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["bye"]
     assert next_deadline(sim.state) is None
     sim.run(at_ms + 10_000)
-    assert len(sim.of(Hangup)) == 1
+    assert len(sim.of(ConversationOver)) == 1
 
 
 def test_hanging_up_cancels_the_reply_and_the_ledger_is_completed_after_it():
@@ -71,7 +71,7 @@ def test_hanging_up_cancels_the_reply_and_the_ledger_is_completed_after_it():
 def test_before_the_start_a_call_can_only_be_ended():
     state, actions = step(initial_state(), HangupRequested("no", "api"), 1)
     assert state.phase is Phase.ENDED
-    assert any(isinstance(a, Hangup) for a in actions)
+    assert any(isinstance(a, ConversationOver) for a in actions)
     state, actions = step(initial_state(), Wake(), 1)
     assert state.phase is Phase.NEW
     assert actions == []
@@ -81,7 +81,7 @@ def test_before_the_start_a_call_can_only_be_ended():
 def test_a_closed_leg_ends_the_call():
     sim = Sim()
     sim.media(LegClosed, reason=CloseReason.BUDGET)
-    assert [a.reason for a in sim.of(Hangup)] == ["leg_closed"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["leg_closed"]
 
 
 def test_lost_media_ends_the_call_unless_it_comes_back():
@@ -90,11 +90,11 @@ def test_lost_media_ends_the_call_unless_it_comes_back():
     sim.run(20_000)
     sim.media(MediaResumed)
     sim.run(60_000)
-    assert sim.of(Hangup) == []
+    assert sim.of(ConversationOver) == []
     sim.media(MediaLost, silent_ms=2000)
     sim.media(MediaLost, silent_ms=4000)
     sim.run(88_100)
-    assert [a.reason for a in sim.of(Hangup)] == ["media_lost"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["media_lost"]
 
 
 def test_what_needs_no_decision_is_noted():

@@ -6,8 +6,8 @@ from mediacore.call import (
     AskTurnDetector,
     CallSettings,
     CancelReply,
+    ConversationOver,
     CutPlayout,
-    Hangup,
     Phase,
     Role,
     StartReply,
@@ -105,7 +105,7 @@ def test_long_speech_without_text_is_asked_for_again_and_not_with_the_same_line(
     assert sim.spoken() == list(PLAIN.lines.reprompts)
     sim.caller_says("", 17000, 1500).run(30000)
     assert sim.spoken()[-1] == PLAIN.lines.not_understood_goodbye
-    assert [a.reason for a in sim.of(Hangup)] == ["not_understood"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["not_understood"]
 
 
 def test_a_missing_final_is_replaced_by_the_partial():

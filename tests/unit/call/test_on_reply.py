@@ -6,7 +6,7 @@ from mediacore.call import (
     CallSettings,
     CallTool,
     CancelReply,
-    Hangup,
+    ConversationOver,
     Phase,
     ReplyText,
     Role,
@@ -108,14 +108,14 @@ def test_a_failed_reply_is_told_and_the_second_in_a_row_ends_the_call():
     assert sim.state.phase is Phase.LISTENING
     sim.caller_says("Hello again there.", 10000, 1000).run(25000)
     assert sim.spoken()[-1] == LINES.failure_goodbye
-    assert [a.reason for a in sim.of(Hangup)] == ["failure"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["failure"]
 
 
 def test_a_good_reply_forgives_a_failure():
     sim = asked(replies=[[Fail()], ["All is well now."], [Fail()]])
     sim.caller_says("Hello again there.", 9000, 1000).caller_says("And now?", 14000, 800)
     sim.run(24000)
-    assert sim.of(Hangup) == []
+    assert sim.of(ConversationOver) == []
     assert sim.spoken().count(LINES.recoveries[0]) == 1
     assert sim.spoken().count(LINES.recoveries[1]) == 1
 
@@ -141,25 +141,25 @@ def test_a_failed_speculation_is_told_when_the_turn_is_decided():
 def test_hanging_up_waits_for_the_last_word():
     sim = asked(replies=[["Thank you for calling us. Goodbye!", Hang("done")]]).run(9000)
     assert sim.state.phase is Phase.ENDED
-    assert [a.reason for a in sim.of(Hangup)] == ["done"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["done"]
     assert sim.heard()[1] == ("agent", "Thank you for calling us. Goodbye!")
     finish = 2400 + 160 + 80 + 10 + len("Thank you for calling us.Goodbye!") * 60
-    assert sim.times(Hangup)[0] >= finish
+    assert sim.times(ConversationOver)[0] >= finish
 
 
 def test_hanging_up_without_a_word():
     sim = asked(replies=[[Hang("silent")]]).run(4000)
-    assert [a.reason for a in sim.of(Hangup)] == ["silent"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["silent"]
     assert sim.spoken() == []
 
 
 def test_a_failure_while_closing_ends_the_call():
     sim = asked(replies=[["Goodbye now to you.", Hang("done"), Fail()]]).run(9000)
-    assert [a.reason for a in sim.of(Hangup)] == ["done"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["done"]
     assert LINES.recoveries[0] not in sim.spoken()
 
 
 def test_a_tool_after_the_hangup_starts_no_new_round():
     sim = asked(replies=[["Goodbye now to you.", Hang("done"), Tool("t")]]).run(9000)
     assert len(sim.contexts) == 1
-    assert [a.reason for a in sim.of(Hangup)] == ["done"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["done"]

@@ -1,6 +1,6 @@
 """Whole conversations: synthesis that fails."""
 
-from mediacore.call import CallSettings, Hangup, Phase, SpeechFailed, TurnSettings
+from mediacore.call import CallSettings, ConversationOver, Phase, SpeechFailed, TurnSettings
 from mediacore.errors import ErrorClass
 from support.call_sim import Sim
 
@@ -20,7 +20,7 @@ def test_a_phrase_that_cannot_be_spoken_is_told_once_and_not_heard():
 def test_a_dead_synthesiser_does_not_loop_and_ends_the_call():
     sim = Sim(PLAIN, tts_fails=lambda text: True)
     sim.caller_says("Tell me.", 1000, 800).caller_says("Hello?", 5000, 800).run(60_000)
-    assert len(sim.of(Hangup)) == 1
+    assert len(sim.of(ConversationOver)) == 1
     assert len(sim.spoken()) < 8
 
 

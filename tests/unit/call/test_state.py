@@ -29,7 +29,7 @@ def test_every_kind_has_a_profile(kind):
 
 
 def test_text_of_the_caller():
-    caller = CallerTurn(earlier="a", finals=("b ", ""), partial="c", digits="12#")
+    caller = CallerTurn(earlier="a", finals=("b ", ""), partial="c", digits="12")
     assert caller.said == "b c 1 2"
     assert caller.text == "a b c 1 2"
     assert CallerTurn(digits="#").said == "#"

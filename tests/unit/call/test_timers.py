@@ -1,6 +1,6 @@
 """Whole conversations: silence, slowness, limits."""
 
-from mediacore.call import CallSettings, Hangup, Phase, TurnSettings, Wake, next_deadline
+from mediacore.call import CallSettings, ConversationOver, Phase, TurnSettings, Wake, next_deadline
 from support.call_sim import Delay, Hang, Sim, Tool
 
 PLAIN = CallSettings(turn=TurnSettings(speculative=False))
@@ -10,7 +10,7 @@ LINES = PLAIN.lines
 def test_dead_air_asks_twice_then_says_goodbye():
     sim = Sim(PLAIN).run(40_000)
     assert sim.spoken() == [*LINES.silence, LINES.silence_goodbye]
-    assert [a.reason for a in sim.of(Hangup)] == ["no_input"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["no_input"]
     assert sim.verdicts("dead_air") == ["ask", "ask", "give_up"]
 
 
@@ -25,10 +25,10 @@ def test_the_silence_goodbye_can_be_interrupted_once():
     sim.run(27_500)
     assert sim.state.phase is Phase.CLOSING
     sim.caller_says("No, I am still here.", 27_600, 1200).run(31_000)
-    assert sim.of(Hangup) == []
+    assert sim.of(ConversationOver) == []
     assert "kept_open" in sim.verdicts("end_call")
     sim.run(120_000)
-    assert len(sim.of(Hangup)) == 1
+    assert len(sim.of(ConversationOver)) == 1
 
 
 def test_the_second_goodbye_cannot_be_interrupted():
@@ -38,7 +38,7 @@ def test_the_second_goodbye_cannot_be_interrupted():
     assert sim.state.phase in (Phase.CLOSING, Phase.SPEAKING)
     sim.caller_says("And another thing please.", 6100, 1000).run(12_000)
     assert ("agent", "So goodbye to you again.") in sim.heard()
-    assert [a.reason for a in sim.of(Hangup)] == ["completed"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["completed"]
 
 
 def test_a_filler_bridges_a_slow_reply_once_and_is_not_in_the_context():
@@ -73,7 +73,7 @@ def test_twice_in_a_row_ends_the_call():
     sim = Sim(PLAIN, replies=[[Delay(30_000)], [Delay(30_000)]])
     sim.caller_says("Where is it?", 1000, 1000).caller_says("Hello?", 20_000, 800).run(50_000)
     assert LINES.failure_goodbye in sim.spoken()
-    assert [a.reason for a in sim.of(Hangup)] == ["failure"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["failure"]
 
 
 def test_a_tool_may_take_longer_than_a_reply():
@@ -88,7 +88,7 @@ def test_a_call_has_a_longest_duration():
     sim = Sim(settings, replies=[["A very long story begins. " * 20]])
     sim.caller_says("Tell me a story.", 1000, 1000).run(30_000)
     assert LINES.limit_goodbye in sim.spoken()
-    assert [a.reason for a in sim.of(Hangup)] == ["max_duration"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["max_duration"]
     assert sim.heard()[-1] == ("agent", LINES.limit_goodbye)
 
 
@@ -102,7 +102,7 @@ def test_the_limit_while_the_caller_speaks_keeps_the_words():
 def test_a_goodbye_that_cannot_be_spoken_does_not_keep_the_line():
     settings = CallSettings(turn=PLAIN.turn, max_call_ms=3000)
     sim = Sim(settings, tts_never=lambda text: True).run(20_000)
-    assert [a.reason for a in sim.of(Hangup)] == ["max_duration"]
+    assert [a.reason for a in sim.of(ConversationOver)] == ["max_duration"]
 
 
 def test_waking_early_or_late_does_no_harm():

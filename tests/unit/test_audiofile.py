@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from mediacore import _core
+from mediacore import audiofile as files
+from mediacore.audiofile import WavWriter, read_audio, write_wav
 from mediacore.errors import ConfigError, MissingDependencyError
-from mediacore.transports import files
-from mediacore.transports.files import WavWriter, read_audio, write_wav
 
 
 def sine(hz: float, srate_hz: int, samples: int, amplitude: int = 10_000) -> "array[int]":

@@ -1,0 +1,15 @@
+"""Documents that come from inside the call: lists of statements, objects, addresses."""
+
+from __future__ import annotations
+
+from mediacore.flow.document import Document, load_document
+from mediacore.flow.source import from_value
+
+
+def inline_document(value: object, name: str) -> Document:
+    """A document from statements, an object, its text, or an address. Raises DocumentError."""
+    if isinstance(value, str):
+        value = [{"transfer": {"dest": value}}]
+    if isinstance(value, list | tuple):
+        value = {"sections": {"main": list(value)}}
+    return load_document(from_value(value, name))

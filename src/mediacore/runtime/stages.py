@@ -1,0 +1,30 @@
+"""The stage of the agent: a step of its contexts, with its budget and its trace."""
+
+from __future__ import annotations
+
+from mediacore.runtime import spending
+from mediacore.runtime.draft import Draft
+from mediacore.runtime.state import AiRun
+
+
+def stage_of(run: AiRun) -> str:
+    """Name of the stage that budgets are kept for."""
+    session = run.session
+    return f"{session.context}.{session.step}" if session.step else ""
+
+
+def enter_stage(d: Draft) -> None:
+    """The session's step may have changed: so have its budget and what is told about it."""
+    run = d.run
+    name = stage_of(run)
+    if name == run.stage_name:
+        return
+    d.set_run(stage_name=name)
+    spending.enter_stage(d, name)
+    d.moved()
+    d.log("stage", name or "none", run=run.id)
+
+
+def leave_stage(d: Draft) -> None:
+    """The conversation is over: no stage's time runs."""
+    spending.leave_stage(d)

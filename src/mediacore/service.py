@@ -1,0 +1,282 @@
+"""A process that runs calls by documents and controllers: everything put together.
+
+    async with Service(config, gateway) as service:
+        gateway.on_incoming(service.host.incoming)
+        await stop.wait()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Self
+
+from mediacore import _core
+from mediacore.assistant.params import OWN_KEYS, PARAMS
+from mediacore.call.actions import Evidence
+from mediacore.call.record import CallRecord
+from mediacore.control import ControlConfig, ControlServer
+from mediacore.errors import ConfigError
+from mediacore.flow.document import Document, load_document, requires_model
+from mediacore.flow.script import QuickJs
+from mediacore.flow.source import read_source
+from mediacore.media import LegConfig, Tap
+from mediacore.observe.decisions import DecisionLog, DecisionRules
+from mediacore.policy.budget import Budget
+from mediacore.policy.prices import PriceBook
+from mediacore.policy.spend import SpendStore
+from mediacore.recording import WavSink
+from mediacore.runtime.commands import COMMANDS
+from mediacore.runtime.documents import inline_document
+from mediacore.runtime.settings import Money, RunSettings
+from mediacore.session.aftercall import AfterCall
+from mediacore.session.host import Host
+from mediacore.session.hub import MediaHub
+from mediacore.session.services import Services
+from mediacore.session.sounds import Sounds
+from mediacore.slots.driver import LlmDriver, SttDriver, TtsDriver
+from mediacore.slots.gateway import FarLine, Gateway
+from mediacore.slots.llm import Llm
+from mediacore.slots.stt import Stt
+from mediacore.slots.tts import Tts
+from mediacore.store.queue import SqliteQueue
+from mediacore.store.records import StoreError, write_record
+from mediacore.store.worker import work
+from mediacore.web.client import HttpRequest, SafeClient
+
+log = logging.getLogger("mediacore.service")
+_TAP_MS: Final = 1500
+_SOUND_BYTES: Final = 16 << 20
+_SOUND_MS: Final = 20_000
+LINE_LEG: Final = LegConfig(
+    taps=Tap.RX | Tap.RECORD | Tap.NOTES,
+    tap_ms=_TAP_MS,
+    bed=True,
+    detect_dtmf=True,
+    detect_tones=0xE0,  # fax CNG and CED, voicemail beep
+    media_lost_ms=5_000,
+)
+"""What a gateway's legs need for a call to be run on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """How a process runs calls.
+
+    document: file or URL that incoming calls get; None = they wait for controllers of `context`.
+    llm: models in order of preference; empty = documents with `ai` are refused. allow, hosts: see
+    SafeClient. budget: of every call. prices, day_cap_micros, campaign, spend: money. queue: file
+    of work after calls. documents are refused for what is not supported when `strict`.
+    """
+
+    stt: tuple[Stt, ...]
+    tts: tuple[Tts, ...]
+    llm: tuple[Llm, ...] = ()
+    document: str | None = None
+    strict: bool = False
+    records: Path = Path("calls")
+    sounds: Path | None = None
+    control: ControlConfig | None = None
+    project: str = ""
+    context: str = "office"
+    envs: Mapping[str, object] = field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    document_secret: str = ""
+    budget: Budget = field(default_factory=Budget)
+    prices: PriceBook | None = None
+    campaign: str = ""
+    day_cap_micros: int = 0
+    spend: SpendStore | None = None
+    queue: Path | None = None
+    language: str = "en-US"
+    voice: str = ""
+    log_content: bool = False
+    max_calls: int = 256
+    settings: Callable[[RunSettings], RunSettings] = lambda settings: settings
+
+
+class Service:
+    """Runs until its context is left; then every call is hung up and its record written."""
+
+    def __init__(self, config: ServiceConfig) -> None:
+        self._config = config
+        self._document = self._load(config)
+        self._stack = AsyncExitStack()
+        self.hub: MediaHub
+        self.host: Host
+        self.control: ControlServer | None = None
+        self._gateway: Gateway | None = None
+        self._on_record: list[Callable[[CallRecord], None]] = []
+
+    def _load(self, config: ServiceConfig) -> Document | None:
+        """The document, refused now rather than in a call when it cannot run here."""
+        where = config.document
+        if where is None:
+            return None
+        if where.startswith(("http://", "https://")):
+            return inline_document(where, "served")
+        source = read_source(Path(where).read_bytes(), where)
+        document = load_document(source, strict=config.strict, ai_params={**PARAMS, **OWN_KEYS})
+        wants = requires_model(document)
+        if wants is not None and not config.llm:
+            raise ConfigError(
+                f"{where}:{wants.place.line}: `ai` needs a language model; add "
+                "--llm openai:MODEL@URL, --llm tiny, or --llm scripted:FILE"
+            )
+        return document
+
+    def open_hub(self) -> MediaHub:
+        """The media thread; gateways open their legs on its engine. Before entering."""
+        calls = self._config.max_calls
+        self.hub = MediaHub(_core.Engine(max_legs=4 * calls, max_bridges=calls))
+        return self.hub
+
+    def use_gateway(self, gateway: Gateway) -> None:
+        """Where calls are dialled. Before entering."""
+        self._gateway = gateway
+
+    def on_record(self, handler: Callable[[CallRecord], None]) -> None:
+        """Call `handler` with every record."""
+        self._on_record.append(handler)
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        config = self._config
+        if not hasattr(self, "hub"):
+            self.open_hub()
+        self.hub.start()
+        stack.callback(self.hub.engine.close)
+        stack.callback(self.hub.stop)
+        client = SafeClient(allow=config.allow, hosts=config.hosts)
+        stack.push_async_callback(client.aclose)
+        tts = TtsDriver(config.tts, _core.now_us)
+        llm = LlmDriver(config.llm, _core.now_us) if config.llm else None
+
+        async def fetch(url: str) -> bytes:
+            return await _fetch_sound(client, url)
+
+        services = Services(
+            self.hub,
+            self._settings(),
+            SttDriver(config.stt, _core.now_us),
+            tts,
+            llm,
+            Sounds(tts, fetch, sounds_dir=config.sounds, language=config.language),
+            client,
+            _core.now_us,
+            lambda: datetime.now(UTC),
+            lambda: secrets.token_hex(8),
+            lambda: secrets.randbits(63),
+            config.records,
+            gateway=self._gateway,
+            spend=config.spend,
+            campaign=config.campaign,
+            document_secret=config.document_secret,
+        )
+        after = await self._after(stack, client, llm)
+        self.host = await stack.enter_async_context(
+            Host(
+                services,
+                document=lambda far: self._document,
+                max_calls=config.max_calls,
+                decisions=self._decisions,
+                after=after,
+                stored=_store,
+                open_audio=WavSink,
+                on_record=self._recorded,
+            )
+        )
+        if config.control is not None:
+            control = replace(config.control, commands=frozenset(COMMANDS) | {"dial"})
+            server = ControlServer(
+                control, self.host, _core.now_us, lambda: secrets.token_hex(16), time.time
+            )
+            await server.start()
+            stack.push_async_callback(server.aclose)
+            self.control = server
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stack.aclose()
+
+    def _settings(self) -> RunSettings:
+        config = self._config
+        names = {
+            "stt": config.stt[0].info.name,
+            "tts": config.tts[0].info.name,
+            "llm": config.llm[0].info.name if config.llm else "",
+        }
+        money = Money(config.prices, names, config.day_cap_micros)
+        settings = RunSettings(
+            QuickJs(),
+            has_model=bool(config.llm),
+            project=config.project,
+            context=config.context,
+            envs=config.envs,
+            language=config.language,
+            voice=config.voice,
+            budget=config.budget,
+            money=money,
+        )
+        return config.settings(settings)
+
+    def _decisions(self, call_id: str) -> Callable[[str, str, Evidence], None]:
+        decisions = DecisionLog(call_id, DecisionRules(content=self._config.log_content))
+
+        def decide(name: str, verdict: str, evidence: Evidence) -> None:
+            decisions.note(name, verdict, **evidence)
+
+        return decide
+
+    async def _after(
+        self, stack: AsyncExitStack, client: SafeClient, llm: LlmDriver | None
+    ) -> AfterCall:
+        config = self._config
+        if config.queue is None:
+            return AfterCall(client, None)
+        queue = SqliteQueue(config.queue, lambda: time.time_ns() // 1_000_000)
+        stack.push_async_callback(queue.close)
+        after = AfterCall(client, queue)
+        stop = asyncio.Event()
+        task = asyncio.create_task(work(queue, after.handlers(llm), stop))
+
+        async def finish() -> None:
+            stop.set()
+            await task
+
+        stack.push_async_callback(finish)
+        return after
+
+    def _recorded(self, record: CallRecord) -> None:
+        for handler in self._on_record:
+            handler(record)
+
+
+async def _fetch_sound(client: SafeClient, url: str) -> bytes:
+    reply = await client.send(
+        HttpRequest("GET", url, total_ms=_SOUND_MS, max_bytes=_SOUND_BYTES, redirects=2)
+    )
+    if reply.error or reply.status != 200:
+        raise OSError(reply.error or f"http_{reply.status}")
+    return reply.body
+
+
+def _store(record: CallRecord, directory: Path) -> None:
+    try:
+        write_record(record, directory)
+    except StoreError:
+        log.error("record not stored", extra={"call": record.call_id})
+
+

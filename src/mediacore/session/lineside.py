@@ -1,0 +1,274 @@
+"""One line of a call: its signalling and, once it is answered, everything that touches its leg.
+
+FarLine.connect ─► Leg ─► player, bed, digits, recordings, forks, recognition
+└─ media events ─► reflexes here, then the owner's queue
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from mediacore._core import Leg
+from mediacore.events import (
+    LegClosed,
+    LegOpened,
+    MediaEvent,
+    PlayoutCut,
+    PlayoutLow,
+    SpeechEnded,
+    SpeechStarted,
+    TapReady,
+)
+from mediacore.media import BargeAction, BargeIn
+from mediacore.runtime.inputs import (
+    Event,
+    Heard,
+    LineAnswered,
+    LineGone,
+    LineRinging,
+    Media,
+)
+from mediacore.session.bed import Bed
+from mediacore.session.digits import Digits
+from mediacore.session.forks import Forks
+from mediacore.session.hearing import Heard as Words
+from mediacore.session.hearing import Hearing
+from mediacore.session.player import Player
+from mediacore.session.services import Services
+from mediacore.session.speaking import Speaking
+from mediacore.session.taping import Taping
+from mediacore.session.tapping import RecordTap
+from mediacore.slots.gateway import FarLine, LineEnd, LineFailedError
+from mediacore.slots.report import OnReport
+from mediacore.units import TICK_MS
+
+log = logging.getLogger("mediacore.session")
+_CLOSE_S = 2.0
+_STOPS = BargeIn(action=BargeAction.CUT)
+_MEDIA_EVERY = 10  # TapReady events between two that the call's clock is set by: about 1 s
+
+
+class LineSide:
+    """Executes what the call decides for one line. Methods return at once."""
+
+    def __init__(
+        self,
+        line: str,
+        far: FarLine,
+        services: Services,
+        group: asyncio.TaskGroup,
+        post: Callable[[Event], None],
+        on_report: OnReport,
+        on_up: Callable[[LineSide], None],
+    ) -> None:
+        self.line = line
+        self.far = far
+        self.leg: Leg | None = None
+        self.speaking: Speaking | None = None
+        self.last_at = 0
+        self._services = services
+        self._group = group
+        self._post = post
+        self._on_report = on_report
+        self._on_up = on_up
+        self._closed = asyncio.Event()
+        self._ending = False
+        self._task: asyncio.Task[None] | None = None
+        self._end_task: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._hearing: Hearing | None = None
+        self._hearing_task: asyncio.Task[None] | None = None
+        self._recognised_ms = 0
+        self._taps = 0
+        self._take_media: Callable[[], None] | None = None
+
+    # -- signalling
+
+    def connect(self) -> None:
+        """Answer or dial; LineAnswered or LineGone follows."""
+        if self._task is None and not self._ending:
+            self._task = self._group.create_task(self._connect())
+
+    def watch(self) -> None:
+        """Report when the far party goes, from now on."""
+        if self._watch is None:
+            self._watch = self._group.create_task(self._wait_gone())
+
+    async def _connect(self) -> None:
+        try:
+            leg = await self.far.connect(lambda: self._post(LineRinging(self.line)))
+        except LineFailedError as error:
+            self._post(LineGone(self.line, error.reason.value))
+            return
+        if self._ending:
+            self._give_back(leg)
+            return
+        self._up(leg)
+        self._post(LineAnswered(self.line, leg.handle, leg.srate_hz))
+        self._opened(leg)
+        self.watch()
+
+    def _opened(self, leg: Leg) -> None:
+        """The leg may have opened before anybody listened: its clock comes from its counters."""
+        ticks = leg.stats().ticks
+        tick = self._services.hub.engine.stats().ticks
+        at = ticks * leg.srate_hz * TICK_MS // 1000
+        self._post(Media(self.line, LegOpened(leg.handle, tick, at)))
+
+    async def _wait_gone(self) -> None:
+        reason = await self.far.wait_gone()
+        self._post(LineGone(self.line, reason.value))
+
+    async def wait_ended(self) -> None:
+        """Wait until `end` has been carried out."""
+        if self._end_task is not None:
+            await self._end_task
+
+    def end(self, reason: str) -> None:
+        """Hang up, cancel or refuse; the leg is given back. Once."""
+        if self._ending:
+            return
+        self._ending = True
+        self._end_task = self._group.create_task(self._end(reason))
+
+    async def _end(self, reason: str) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+        words = {e.value: e for e in LineEnd}
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self.far.hangup(words.get(reason, LineEnd.HANGUP))
+        except TimeoutError:
+            log.warning("hang-up took too long", extra={"line": self.line})
+        await self.close_media()
+
+    async def close_media(self) -> None:
+        """Close the leg and what works on it, recordings complete; idempotent."""
+        leg = self.leg
+        if leg is None or self._closed.is_set():
+            return
+        self.stop_hearing()
+        self.player.close()
+        self.digits.close()
+        self.forks.close()
+        self.bed.stop()
+        await self.taping.close()
+        if not leg.closed:
+            leg.close()
+        if not self._closed.is_set():
+            try:
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._closed.wait()
+            except TimeoutError:
+                log.error("leg did not close", extra={"line": self.line})
+
+    def _give_back(self, leg: Leg) -> None:
+        """A leg that came too late. The hub forgets it, the engine closes it."""
+        leg.close()
+
+    # -- media
+
+    def _up(self, leg: Leg) -> None:
+        services = self._services
+        self.leg = leg
+        self.tap = RecordTap(leg)
+        self.player = Player(leg, services.sounds, self._group, self._post)
+        self.bed = Bed(leg, services.sounds, self._group)
+        self.digits = Digits(leg, self._group)
+        self.taping = Taping(
+            leg,
+            self.tap,
+            self._group,
+            self._post,
+            directory=services.records,
+            stem=self.line,
+        )
+        self.forks = Forks(
+            services.hub,
+            leg,
+            self.tap,
+            self._group,
+            self._post,
+            call_id=self.line,
+            seed=services.seed,
+            local_host=services.media_host,
+        )
+        services.hub.attach(leg, self._on_media)
+        self._on_up(self)
+
+    def take_with(self, take: Callable[[], None]) -> None:
+        """Let somebody else drain the record and note taps (who has `tap`)."""
+        self._take_media = take
+
+    def _on_media(self, event: MediaEvent) -> None:
+        self.last_at = max(self.last_at, event.at)
+        if isinstance(event, TapReady):
+            self._taps += 1
+            if self._take_media is not None:
+                self._take_media()
+            else:
+                self.tap.take()
+            if self._hearing is not None:
+                self._hearing.take()
+            if self._taps % _MEDIA_EVERY:
+                return
+        elif isinstance(event, LegClosed):
+            self._closed.set()
+        elif isinstance(event, PlayoutCut):
+            self.player.cut(event.next_generation)
+            if self.speaking is not None:
+                self.speaking.drop(event.next_generation)
+        elif isinstance(event, PlayoutLow):
+            self.player.room()
+            if self.speaking is not None:
+                self.speaking.room()
+            return
+        elif isinstance(event, SpeechStarted | SpeechEnded) and self._hearing is not None:
+            self._hearing.speech(started=isinstance(event, SpeechStarted))
+        self._post(Media(self.line, event))
+
+    def arm(self, *, stops: bool) -> None:
+        """What the caller's speech does to the voice, outside a conversation."""
+        if self.leg is not None and not self.leg.closed:
+            self.leg.arm(_STOPS if stops else BargeIn())
+
+    # -- recognition
+
+    def start_hearing(self) -> None:
+        """Recognise from now on; begins anew when it runs."""
+        leg = self.leg
+        if leg is None or self._ending:
+            return
+        self.stop_hearing()
+        hearing = Hearing(leg, self._services.stt, self._hear, self._on_report)
+        self._hearing = hearing
+        self._hearing_task = self._group.create_task(hearing.run())
+
+    def stop_hearing(self) -> None:
+        """No more recognition; idempotent."""
+        if self._hearing_task is not None:
+            self._hearing_task.cancel()
+        if self._hearing is not None:
+            self._recognised_ms += self._hearing.recognised_ms
+        self._hearing = self._hearing_task = None
+
+    async def _hear(self, words: Words) -> None:
+        self._post(Heard(self.line, words))
+
+    @property
+    def recognised_ms(self) -> int:
+        """The line's speech given to recognition so far."""
+        running = self._hearing.recognised_ms if self._hearing is not None else 0
+        return self._recognised_ms + running
+
+    def free(self) -> None:
+        """Give the leg's memory back, when the call is over and its counters were read."""
+        leg = self.leg
+        if leg is None:
+            return
+        self._services.hub.detach(leg)
+        leg.free()

@@ -1,0 +1,45 @@
+"""What the calls of a process share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from mediacore.policy.spend import SpendStore
+from mediacore.runtime.settings import RunSettings
+from mediacore.session.hub import MediaHub
+from mediacore.session.sounds import Sounds
+from mediacore.slots.driver import LlmDriver, SttDriver, TtsDriver
+from mediacore.slots.gateway import Gateway
+from mediacore.slots.report import Clock
+from mediacore.web.client import SafeClient
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Providers behind drivers, and the ways in and out.
+
+    records: directory of call records and recordings. llm: None = documents with `ai` are refused.
+    gateway: None = nothing can be dialled. spend: with `campaign`, the day's money.
+    document_secret: signs document requests, "" = unsigned. ids: new unique call ids.
+    """
+
+    hub: MediaHub
+    settings: RunSettings
+    stt: SttDriver
+    tts: TtsDriver
+    llm: LlmDriver | None
+    sounds: Sounds
+    client: SafeClient
+    clock_us: Clock
+    wallclock: Callable[[], datetime]
+    ids: Callable[[], str]
+    seed: Callable[[], int]
+    records: Path
+    gateway: Gateway | None = None
+    spend: SpendStore | None = None
+    campaign: str = ""
+    document_secret: str = ""
+    media_host: str = "127.0.0.1"
