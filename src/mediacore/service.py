@@ -1,8 +1,8 @@
 """A process that runs calls by documents and controllers: everything put together.
 
-    async with Service(config, gateway) as service:
-        gateway.on_incoming(service.host.incoming)
-        await stop.wait()
+async with Service(config, gateway) as service:
+gateway.on_incoming(service.host.incoming)
+await stop.wait()
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from mediacore import _core
-from mediacore.assistant.params import OWN_KEYS, PARAMS
+from mediacore.app_worker import handlers
+from mediacore.assistant.params import known_params
 from mediacore.call.actions import Evidence
 from mediacore.call.record import CallRecord
 from mediacore.control import ControlConfig, ControlServer
@@ -42,12 +43,12 @@ from mediacore.session.hub import MediaHub
 from mediacore.session.services import Services
 from mediacore.session.sounds import Sounds
 from mediacore.slots.driver import LlmDriver, SttDriver, TtsDriver
-from mediacore.slots.gateway import FarLine, Gateway
+from mediacore.slots.gateway import Gateway
 from mediacore.slots.llm import Llm
 from mediacore.slots.stt import Stt
 from mediacore.slots.tts import Tts
 from mediacore.store.queue import SqliteQueue
-from mediacore.store.records import StoreError, write_record
+from mediacore.store.records import StoreError, write_atomic, write_record
 from mediacore.store.worker import work
 from mediacore.web.client import HttpRequest, SafeClient
 
@@ -124,7 +125,7 @@ class Service:
         if where.startswith(("http://", "https://")):
             return inline_document(where, "served")
         source = read_source(Path(where).read_bytes(), where)
-        document = load_document(source, strict=config.strict, ai_params={**PARAMS, **OWN_KEYS})
+        document = load_document(source, strict=config.strict, ai_params=known_params())
         wants = requires_model(document)
         if wants is not None and not config.llm:
             raise ConfigError(
@@ -243,21 +244,26 @@ class Service:
     async def _after(
         self, stack: AsyncExitStack, client: SafeClient, llm: LlmDriver | None
     ) -> AfterCall:
+        """What happens after calls; with a queue it survives this process."""
         config = self._config
-        if config.queue is None:
-            return AfterCall(client, None)
-        queue = SqliteQueue(config.queue, lambda: time.time_ns() // 1_000_000)
-        stack.push_async_callback(queue.close)
-        after = AfterCall(client, queue)
-        stop = asyncio.Event()
-        task = asyncio.create_task(work(queue, after.handlers(llm), stop))
+        queue: SqliteQueue | None = None
+        if config.queue is not None:
+            queue = SqliteQueue(config.queue, lambda: time.time_ns() // 1_000_000)
+            stack.push_async_callback(queue.close)
+            stop = asyncio.Event()
+            task = asyncio.create_task(work(queue, handlers(client, queue, llm), stop))
 
-        async def finish() -> None:
-            stop.set()
-            await task
+            async def finish() -> None:
+                stop.set()
+                await task
 
-        stack.push_async_callback(finish)
-        return after
+            stack.push_async_callback(finish)
+
+        def keep(call_id: str, name: str, data: bytes) -> None:
+            write_atomic(config.records / call_id / name, data)
+
+        after = AfterCall(client, queue, extract=queue is not None and llm is not None, keep=keep)
+        return await stack.enter_async_context(after)
 
     def _recorded(self, record: CallRecord) -> None:
         for handler in self._on_record:
@@ -278,5 +284,3 @@ def _store(record: CallRecord, directory: Path) -> None:
         write_record(record, directory)
     except StoreError:
         log.error("record not stored", extra={"call": record.call_id})
-
-

@@ -388,3 +388,16 @@ def _number(spec: ParamSpec, value: object, path: str, notes: Notes) -> int | fl
     if bounded != number:
         notes.add(path, "clamped", f"is outside {low:g} to {high:g}; {bounded:g} is used")
     return int(bounded) if spec.kind == "int" else float(bounded)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """One of our own keys, as a document's check sees it."""
+
+    note: str
+    state: Literal["supported", "ignored"] = "supported"
+
+
+def known_params() -> Mapping[str, ParamSpec | OwnKey]:
+    """Everything that `ai.params` may hold, for the check of a document."""
+    return {**PARAMS, **{name: OwnKey(note) for name, note in OWN_KEYS.items()}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,21 +19,25 @@ Examples:
 
 
 class ManyValues(click.Command):
-    """Lets `--wav a b c` stand for `--wav a --wav b --wav c`."""
+    """Lets `--wav a b c` stand for `--wav a --wav b --wav c`. many: which option."""
+
+    def __init__(self, *args: Any, many: str = "--wav", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._many = many
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Repeat the option before each of its values."""
         out: list[str] = []
-        values = 0  # that followed the last --wav; -1 outside
+        values = 0  # that followed the option; -1 outside
         for index, word in enumerate(args):
             if word == "--":
                 out += args[index:]
                 break
             if word.startswith("-"):
-                values = 0 if word == "--wav" else -1
+                values = 0 if word == self._many else -1
             else:
                 if values > 0:
-                    out.append("--wav")
+                    out.append(self._many)
                 values += values >= 0
             out.append(word)
         return super().parse_args(ctx, out)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mediacore.assistant.params import OWN_KEYS, PARAMS
+from mediacore.assistant.params import known_params
 from mediacore.cli.group import EXIT_FAILED
 from mediacore.cli.output import echo_json
 from mediacore.flow.findings import Finding, Severity
@@ -65,14 +65,6 @@ class Checked:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _OwnKey:
-    """One of this engine's own keys of `ai.params`."""
-
-    note: str
-    state: str = State.SUPPORTED
-
-
 @click.command("check", epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--strict", is_flag=True, help="Refuse methods that are known but not supported.")
@@ -84,7 +76,7 @@ def command(ctx: click.Context, files: tuple[str, ...], strict: bool, as_json: b
     FILE is a document in JSON or YAML, a directory of them, a pattern, or - for standard input.
     Nothing in a document is fetched or executed.
     """
-    table = _ai_params()
+    table = known_params()
     checked = [_check(name, data, strict, table) for name, data in _documents(files)]
     if as_json:
         echo_json(_as_json(checked))
@@ -101,11 +93,6 @@ def exit_code(checked: Iterable[Checked]) -> int:
     if Verdict.REFUSED in verdicts:
         return EXIT_FAILED
     return EXIT_PARTLY if Verdict.PARTLY in verdicts else 0
-
-
-def _ai_params() -> Mapping[str, ParamState]:
-    own = {name: _OwnKey(note) for name, note in OWN_KEYS.items()}
-    return {**PARAMS, **own}
 
 
 def _documents(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:

@@ -19,6 +19,8 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "demo": "Hold a complete conversation, offline, and show it.",
         "call": "Call an agent with your own recordings as the caller.",
+        "serve": "Run calls by a document, an agent's server, or a controller.",
+        "worker": "Deliver what calls left to do: payloads and extractions.",
         "check": "Say what of a flow document runs here, with line numbers.",
         "report": "Make report.html and timeline.png of a recorded call.",
         "bench": "Measure this machine: frame cost, density, barge-in, heard text.",

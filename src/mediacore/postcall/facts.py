@@ -105,7 +105,7 @@ class Accounting:
 class PublicError:
     """reason: one of the published error reasons, or ours. class_name: our error class."""
 
-    at_us: int
+    at_us: int | None
     reason: str
     fatal: bool
     class_name: str = ""

@@ -39,6 +39,7 @@ from mediacore.runtime.actions import (
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.reading import BadParams, Params, text
 from mediacore.runtime.state import AiData, AiRun, Flow, Operation, Stage
+from mediacore.runtime.yielding import drop_flows
 
 _OPEN_MS: Final = 10_000
 _CLOSE_MS: Final = 60_000
@@ -198,9 +199,11 @@ def message(d: Draft, params: Params) -> None:
 def lend(d: Draft) -> None:
     """An inline document needs the line's voice."""
     run = d.run
-    if run.stage is Stage.TALKING:
-        d.set_run(stage=Stage.LENT)
-        talking.feed(d, HoldStarted(0))
+    if run.stage is not Stage.TALKING:
+        return
+    talking.feed(d, HoldStarted(0))
+    if d.state.run is not None and d.run.talk.hold is not None:
+        d.set_run(stage=Stage.LENT)  # else it says its last words: the document waits for them
 
 
 def errand_over(d: Draft, flow: Flow, reason: str) -> None:
@@ -223,7 +226,6 @@ def stop(d: Draft, line: str, reason: str) -> None:
     run = d.state.run
     if run is None or run.line != line:
         return
-    d.set(flows=tuple(f for f in d.state.flows if f.purpose != flows.ERRAND))
     if run.talk.phase is not Phase.ENDED:
         talking.feed(d, ConversationStopped(reason, now=True))
     if d.state.run is not None:
@@ -259,6 +261,7 @@ def over(d: Draft, reason: str) -> None:
     )
     d.set(run=None)
     d.emit(EndRun(run.id))
+    drop_flows(d, run.line, reason, flows.ERRAND)
     op = d.state.ops.get(run.op)
     d.log("ai", "over", run=run.id, reason=closed.end_reason)
     _close(d, closed)

@@ -53,6 +53,7 @@ from mediacore.runtime.state import (
     RecordData,
     WaitData,
 )
+from mediacore.runtime.yielding import drop_flows
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +263,7 @@ def begin_document(d: Draft, line: str, dest: object, reason: str) -> None:
 def _yield_line(d: Draft, line: Line, reason: str) -> None:
     """Whatever has the line gives it up, with its terminal events."""
     agent.stop(d, line.id, reason)
-    d.set(flows=tuple(f for f in d.state.flows if f.line != line.id))
+    drop_flows(d, line.id, reason)
     for op in d.ops_of(line.id, OpKind.PLAY, OpKind.PROMPT, OpKind.COLLECT, OpKind.SLEEP):
         if op.id in d.state.ops:
             ending.abort(d, op, reason)

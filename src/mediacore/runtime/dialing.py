@@ -115,6 +115,10 @@ def commit(d: Draft, op: str) -> None:
     """The winner and the caller hear each other; the transaction is closed."""
     found = d.state.ops[op]
     data = _data(found)
+    if found.line and not d.line(found.line).up:
+        d.set_op(op, stage=DialStage.JOINING)
+        lines.answer(d, found.line)
+        return
     d.set_op(op, stage=DialStage.COMMITTED, group_us=d.now)
     if not found.line:
         _originated(d, found)
@@ -128,6 +132,13 @@ def commit(d: Draft, op: str) -> None:
     d.log("connect", "joined", line=found.line, peer=data.winner)
     d.publish("connect", found.line, _connected(d, data, "connected"))
     _status(d, data, "answered")
+
+
+def caller_answered(d: Draft, line: str) -> None:
+    """The caller's line has media: a party that waits for it is joined."""
+    for op in d.ops_of(line, OpKind.CONNECT):
+        if _data(op).stage is DialStage.JOINING:
+            commit(d, op.id)
 
 
 def _originated(d: Draft, op: Operation) -> None:
@@ -232,7 +243,10 @@ def drop(d: Draft, line: str, reason: str) -> None:
     if found is None or found.over:
         return
     for op in d.ops_of(line):
-        ending.abort(d, op, "line_gone")
+        if isinstance(op.data, DialData):
+            abort(d, op, "line_gone")
+        else:
+            ending.abort(d, op, "line_gone")
     d.set(flows=tuple(f for f in d.state.flows if f.line != line))
     if not d.ops_of(line, OpKind.RECORD):
         d.emit(EndLine(line, reason))
@@ -245,7 +259,7 @@ def drop(d: Draft, line: str, reason: str) -> None:
 def deadline_us(op: Operation) -> int | None:
     """When the transaction gives up waiting."""
     data = _data(op)
-    if data.group_us is None or data.stage is DialStage.COMMITTED:
+    if data.group_us is None or data.stage in (DialStage.JOINING, DialStage.COMMITTED):
         return None
     if data.stage is DialStage.CONFIRMING:
         return data.group_us + data.confirm_ms * 1000 if data.confirm_ms else None

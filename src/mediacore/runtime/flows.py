@@ -53,8 +53,9 @@ def owner_of(op: Operation) -> int | None:
 
 
 def refresh(d: Draft, flow: Flow) -> Flow:
-    """Let the document see the line as it is now."""
-    scope = replace(flow.state.scope, call=lines.call_facts(d.state, d.line(flow.line)))
+    """Let the document see the line and the call's variables as they are now."""
+    call = lines.call_facts(d.state, d.line(flow.line))
+    scope = replace(flow.state.scope, call=call, vars=d.state.vars)
     d.set_flow(flow.id, state=replace(flow.state, scope=scope))
     found = d.flow(flow.id)
     assert found is not None
@@ -63,7 +64,8 @@ def refresh(d: Draft, flow: Flow) -> Flow:
 
 def keep_vars(d: Draft, flow: Flow) -> None:
     """What the document set stays with the call."""
-    d.set(vars=dict(flow.state.scope.vars))
+    if flow.state.scope.vars is not d.state.vars:
+        d.set(vars=flow.state.scope.vars)
 
 
 def warn(d: Draft, line: str, code: str, text: str, place: object = None) -> None:

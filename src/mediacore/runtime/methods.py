@@ -43,6 +43,7 @@ from mediacore.runtime.state import (
 Outcome = Mapping[str, object]
 Method = Callable[[Draft, Flow, Params], Outcome | None]
 
+GOODBYE: Final = "goodbye"  # owner of the last words when time is up
 _ADVANCES: Final = 200  # statements that complete at once, in one step of the call
 _BODY_CHARS: Final = 64_000
 _DIGIT_MS: Final = 200
@@ -62,6 +63,7 @@ def drive(d: Draft, flow_id: int) -> None:
             flow = flows.refresh(d, flow)
             state, effects = interpreter.advance(flow.state, d.state.settings.evaluator)
             d.set_flow(flow_id, state=state)
+            flows.keep_vars(d, replace(flow, state=state))
         else:
             effects = (flow.blocked,)
             d.set_flow(flow_id, blocked=None)
@@ -115,6 +117,7 @@ def _complete(d: Draft, flow_id: int, outcome: Outcome, *, failed: str = "") -> 
     flow = d.flow(flow_id)
     if flow is None:
         return
+    flow = flows.refresh(d, flow)
     value = outcome.get("return_value")
     state = interpreter.complete(flow.state, outcome, value=value, failed=failed)
     d.set_flow(flow_id, state=state, waits="")
@@ -137,6 +140,9 @@ def _open(d: Draft, flow: Flow, kind: OpKind, data: object, op: str = "") -> Ope
 
 def finished(d: Draft, op: Operation, state: str, outcome: Outcome) -> None:
     """An operation that a flow may wait for is over."""
+    if op.owner == GOODBYE:
+        end_line(d, op.line, "max_duration")
+        return
     flow_id = flows.owner_of(op)
     flow = d.flow(flow_id) if flow_id is not None else None
     if flow is None:
@@ -146,10 +152,8 @@ def finished(d: Draft, op: Operation, state: str, outcome: Outcome) -> None:
     elif flow.waits == op.id:
         _complete(d, flow.id, variables(op, state, outcome))
     else:
-        later = {**flow.state.scope.vars, **variables(op, state, outcome)}
-        later.pop("return_value", None)
-        scope = flow.state.scope.with_vars(later)
-        d.set_flow(flow.id, state=replace(flow.state, scope=scope))
+        later = {k: v for k, v in variables(op, state, outcome).items() if k != "return_value"}
+        d.set(vars={**d.state.vars, **later})
         return
     drive(d, flow.id)
 
@@ -297,9 +301,9 @@ def _send_digits(d: Draft, flow: Flow, params: Params) -> Outcome | None:
 
 def _connect(d: Draft, flow: Flow, params: Params) -> Outcome | None:
     groups = reading.connect_groups(params)
-    if d.state.dial is not None:
-        return {"connect_result": "failed", "connect_failed_reason": "busy"}
     line = d.line(flow.line)
+    if d.state.dial is not None or line.peer:
+        return {"connect_result": "failed", "connect_failed_reason": "busy"}
     if not line.up and not reading.flag(params, "answer_on_bridge"):
         lines.answer(d, flow.line)
     caller = line.from_number if line.direction == "inbound" else line.to_number

@@ -53,9 +53,12 @@ def line_ringing(d: Draft, event: LineRinging) -> None:
 def line_answered(d: Draft, event: LineAnswered) -> None:
     """A line has media: the caller's was answered, or a dialled one did."""
     line = d.state.lines.get(event.line)
-    if line is None or line.over or line.state is LineState.ANSWERED:
+    if line is None or line.over:
         d.refuse("stale_line", event="answered")
         d.emit(EndLine(event.line, "cancel"))
+        return
+    if line.state is LineState.ANSWERED:  # told twice: the line is in use
+        d.refuse("stale_line", event="answered_again")
         return
     dial = _dial_of(d, event.line)
     if dial is not None and isinstance(dial.data, DialData) and dial.data.winner:
@@ -71,6 +74,7 @@ def line_answered(d: Draft, event: LineAnswered) -> None:
     if dial is not None:
         dialing.answered(d, dial, event.line)
         return
+    dialing.caller_answered(d, event.line)
     methods.line_answered(d, event.line)
 
 

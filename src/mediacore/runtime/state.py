@@ -248,6 +248,7 @@ class DialStage(StrEnum):
 
     RINGING = "ringing"
     CONFIRMING = "confirming"
+    JOINING = "joining"  # the caller's own line is being answered
     COMMITTED = "committed"
 
 

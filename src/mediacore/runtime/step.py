@@ -90,6 +90,10 @@ def settle(d: Draft) -> None:
 
 def _once(d: Draft) -> bool:
     """One consequence. False when there is none."""
+    run = d.state.run
+    if run is not None and d.line(run.line).over:  # its line was dropped by a dial
+        agent.line_ends(d, run.line, d.line(run.line).end_reason)
+        return True
     if d.decisions:
         conversing.carry_out(d, *d.decisions.pop(0))
         return True

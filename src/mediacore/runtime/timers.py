@@ -20,6 +20,7 @@ from mediacore.runtime import (
     talking,
     voice,
 )
+from mediacore.runtime.actions import PlayItem, Publish
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.hangup import end_line, hang_up_all
 from mediacore.runtime.state import (
@@ -30,11 +31,13 @@ from mediacore.runtime.state import (
     LineState,
     Operation,
     OpKind,
+    PlayData,
     PlayState,
     RecordData,
     RunState,
     WaitData,
 )
+from mediacore.runtime.yielding import drop_flows
 
 Act = Callable[[Draft], None]
 Timer = tuple[int, Act]
@@ -78,6 +81,8 @@ def _timers(state: RunState) -> Iterator[Timer]:
     limit = spending.deadline_us(state.meter)
     if limit is not None and run is not None and not run.hangup:
         yield limit, spending.check_time
+    if limit is not None and run is None and state.main and not state.end_reason:
+        yield limit, _time_over
     if state.lease is not None:
         yield state.lease.until_us, _lease_over
 
@@ -116,6 +121,31 @@ def _retell(line: str) -> Act:
         lines.tell_state(d, line)
 
     return act
+
+
+def _time_over(d: Draft) -> None:
+    """The call's time is up without a conversation: a goodbye, then the end."""
+    settings, main = d.state.settings, d.line(d.state.main)
+    d.set(end_reason="limit_call_seconds")
+    d.log("limit", "call_seconds", line=main.id)
+    body = {"call_id": main.id, "reason": "call_seconds", "stage": ""}
+    d.emit(Publish("calling.limit", main.id, body))
+    if not main.up or not settings.limit_goodbye:
+        end_line(d, main.id, "max_duration")
+        return
+    drop_flows(d, main.id, "max_duration")
+    for op in d.ops_of(main.id):
+        if op.id not in d.state.ops:
+            continue
+        if isinstance(op.data, DialData):
+            dialing.abort(d, op, "max_duration")
+        elif op.kind in (*voice.VOICE, OpKind.COLLECT):
+            ending.abort(d, op, "max_duration")
+    goodbye = PlayData((PlayItem("say", settings.limit_goodbye),))
+    d.open(OpKind.PLAY, main.id, methods.GOODBYE, goodbye)
+    latest_us = d.now + settings.talk.limit_grace_ms * _MS_US
+    limit_us = d.line(main.id).limit_us
+    d.set_line(main.id, held=False, limit_us=min(latest_us, limit_us or latest_us))
 
 
 def _lease_over(d: Draft) -> None:
@@ -226,6 +256,7 @@ def _waited(d: Draft, op: Operation) -> None:
 
 def _stalled(d: Draft, op: Operation) -> None:
     d.log("play", "stalled", line=op.line)
+    voice.stop(d, op)
     play_over(d, op, "error")
 
 

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from mediacore.call.actions import Evidence, LogDecision, TurnCompleted
 from mediacore.call.record import CallRecord, ErrorNote, Usage
@@ -35,6 +35,7 @@ from mediacore.runtime.timers import next_deadline
 from mediacore.session.aftercall import AfterCall
 from mediacore.session.agentside import AgentSide, hook, summarise
 from mediacore.session.bridges import Bridges
+from mediacore.session.callfacts import SessionFacts
 from mediacore.session.lineside import LineSide
 from mediacore.session.outside import Outside
 from mediacore.session.purse import Purse
@@ -412,7 +413,15 @@ class CallRunner:
         self._runs.append(run)
         if self._after is not None:
             line = self._state.lines[run.line]
-            self._group.create_task(self._after.deliver(action, run, line, self._state))
+            self._after.deliver(action, run, line, self._state, self._facts())
+
+    def _facts(self) -> SessionFacts:
+        """What the session knows of the call beside its state."""
+        side = self._sides.get(self._recorded)
+        if side is None or side.leg is None:
+            return SessionFacts()
+        media = {k: int(v) for k, v in asdict(side.leg.stats()).items()}
+        return SessionFacts(media, side.recognised_ms)
 
     async def _reserve(self, action: a.ReserveSpend) -> None:
         reason = "" if self._purse is None else await self._purse.reserve(action.amount_micros)

@@ -68,8 +68,9 @@ class Told:
     def _moves(self, line: str, state: str, params: Mapping[str, Any]) -> None:
         if line not in self._state and params.get("direction") == "inbound":
             broken(Rule.STATE_ORDER, f"{line} is {state} before it was offered")
-        at = _STATES.index(state)
-        if at <= self._state.get(line, -1):
+        at, known = _STATES.index(state), self._state.get(line, -1)
+        again = state == "answered" and at == known  # told again around the dial's own event
+        if at <= known and not again:
             broken(Rule.STATE_ORDER, f"{line} goes back to {state}")
         self._state[line] = at
         if state == "ending":

@@ -111,3 +111,8 @@ class World:
     def delay(self, actor: str, low_ms: int, high_ms: int) -> int:
         """Some time, in µs."""
         return int((low_ms + self.dice[actor].random() * (high_ms - low_ms)) * MS)
+
+    def tick(self, at_us: int, event: Event) -> None:
+        """The call wants to be woken. Never lost: it is the call's own clock."""
+        self._serial += 1
+        heappush(self.queue, (at_us, 1.0, self._serial, "tick", event))

@@ -1,0 +1,192 @@
+"""`mediacore serve`."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import click
+
+from mediacore.app_options import CallResult
+from mediacore.cli.call import ManyValues
+from mediacore.cli.output import finish_call, need
+from mediacore.errors import ConfigError
+from mediacore.observe.decisions import log_file
+
+EPILOG = """\b
+Examples:
+  mediacore serve --document flow.yaml --call hello.wav order.wav
+  mediacore serve --document http://user:pass@127.0.0.1:3000/ --allow 127.0.0.1 \\
+      --llm openai:my-model@http://127.0.0.1:8080/v1 --call hello.wav
+  mediacore serve --control 7443 --call hello.wav
+"""
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_NEW_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command("serve", cls=ManyValues, many="--call", epilog=EPILOG)
+@click.option("--document", metavar="FILE|URL", help="What calls get: a file, or a server's URL.")
+@click.option(
+    "--llm",
+    "llms",
+    multiple=True,
+    metavar="SPEC",
+    help="openai:MODEL[@URL], tiny, or scripted:FILE; more than one: fallbacks, in order.",
+)
+@click.option("--stt", type=click.Choice(["local", "none"]), default="local", show_default=True)
+@click.option("--tts", type=click.Choice(["local", "tones"]), default="local", show_default=True)
+@click.option("--control", metavar="[HOST:]PORT", help="Let controllers connect here (TLS).")
+@click.option("--project", default="local", show_default=True, help="The controllers' project.")
+@click.option("--context", default="office", show_default=True, help="Context of incoming calls.")
+@click.option("--tls", type=_FOLDER, help="Folder with cert.pem and key.pem.  [default: made]")
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="HOST",
+    help="Address, network or host:port inside that documents and tools may reach.",
+)
+@click.option("--records", type=_FOLDER, default=Path("calls"), show_default=True)
+@click.option("--sounds", type=_FOLDER, help="Folder of sounds that documents name without URL.")
+@click.option(
+    "--call",
+    "calls",
+    type=_FILE,
+    multiple=True,
+    metavar="FILE...",
+    help="Place one call with these recordings as the caller, then end.",
+)
+@click.option(
+    "--barge-in-after",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="The caller speaks so long after the agent began.",
+)
+@click.option("--from", "from_number", default="+15550100", show_default=True)
+@click.option("--to", "to_number", default="+15550199", show_default=True)
+@click.option(
+    "--phone",
+    "phones",
+    multiple=True,
+    metavar="NUMBER=FILE[,FILE]",
+    help="A phone that can be dialled, and what it says.",
+)
+@click.option("--strict", is_flag=True, help="Refuse documents with unsupported methods.")
+@click.option(
+    "--budget", metavar="KEY=N,…", help="Caps per call: seconds, turns, tokens, money."
+)
+@click.option("--prices", type=_FILE, help="Price table (JSON).")
+@click.option("--campaign", default="", help="Whose money a call spends.")
+@click.option("--day-cap", metavar="MONEY", help="Most that the campaign spends on a day.")
+@click.option("--spend", metavar="FILE|URL", help="Spend counters: SQLite file or postgresql://.")
+@click.option("--queue", type=_NEW_FILE, help="Keep work after calls in this file.")
+@click.option("--log", "log_path", type=_NEW_FILE, help="Decision log, one line per decision.")
+@click.option("--log-content", is_flag=True, help="Also log what was said.")
+@click.option("--document-secret", envvar="MEDIACORE_DOCUMENT_SECRET", default="", hidden=True)
+def command(
+    document: str | None,
+    llms: tuple[str, ...],
+    stt: str,
+    tts: str,
+    control: str | None,
+    project: str,
+    context: str,
+    tls: Path | None,
+    allow: tuple[str, ...],
+    records: Path,
+    sounds: Path | None,
+    calls: tuple[Path, ...],
+    barge_in_after: float | None,
+    from_number: str,
+    to_number: str,
+    phones: tuple[str, ...],
+    strict: bool,
+    budget: str | None,
+    prices: Path | None,
+    campaign: str,
+    day_cap: str | None,
+    spend: str | None,
+    queue: Path | None,
+    log_path: Path | None,
+    log_content: bool,
+    document_secret: str,
+) -> None:
+    """Run calls by a document in the published SWML format, by an agent's server that gives one,
+    or by controllers that speak RELAY."""
+    app = need("mediacore.app_serve", "local")
+    policy = need("mediacore.policy.budget", "local")
+    if log_path is not None:
+        decisions = logging.getLogger("mediacore.decisions")
+        decisions.addHandler(log_file(log_path))
+        decisions.setLevel(logging.INFO)
+        decisions.propagate = False
+    options = app.ServeOptions(
+        document=document,
+        llm=llms,
+        stt=stt,
+        tts=tts,
+        control=_address(control),
+        project=project,
+        context=context,
+        tls=tls,
+        allow=allow,
+        records=records,
+        sounds=sounds,
+        call=calls,
+        barge_in_after_s=barge_in_after,
+        from_number=from_number,
+        to_number=to_number,
+        phones=dict(_phone(p) for p in phones),
+        strict=strict,
+        budget=policy.parse_budget(_pairs(budget), "--budget"),
+        prices=prices,
+        campaign=campaign,
+        day_cap_micros=_money(day_cap),
+        spend=spend,
+        queue=queue,
+        document_secret=document_secret,
+        log_content=log_content,
+    )
+    record = app.run_serve(options, click.echo)
+    if record is not None and calls:
+        for turn in record.turns:
+            click.echo(f"{turn.speaker.value:>6}: {turn.heard_text}")
+        finish_call(CallResult(record, records / record.call_id), False)
+
+
+def _address(value: str | None) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    if not port.isdigit() or int(port) > 65535:
+        raise ConfigError("--control: expected [HOST:]PORT")
+    return host or "127.0.0.1", int(port)
+
+
+def _phone(value: str) -> tuple[str, tuple[Path, ...]]:
+    number, found, files = value.partition("=")
+    paths = tuple(Path(f) for f in files.split(",") if f)
+    missing = [str(p) for p in paths if not p.is_file()]
+    if not found or not number or missing:
+        raise ConfigError(f"--phone: expected NUMBER=FILE; {missing[0] if missing else value!r}")
+    return number, paths
+
+
+def _pairs(value: str | None) -> dict[str, object] | None:
+    if value is None:
+        return None
+    pairs = (part.partition("=") for part in value.split(","))
+    return {k.strip(): int(v) if v.strip().isdigit() else v.strip() for k, _, v in pairs}
+
+
+def _money(value: str | None) -> int:
+    if value is None:
+        return 0
+    try:
+        micros = Decimal(value) * 1_000_000
+    except InvalidOperation:
+        raise ConfigError("--day-cap: expected an amount such as 10.00") from None
+    if micros <= 0 or micros != int(micros):
+        raise ConfigError("--day-cap: expected an amount above 0, at most six decimals")
+    return int(micros)
