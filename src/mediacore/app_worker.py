@@ -29,7 +29,7 @@ from mediacore.session.aftercall import (
 from mediacore.slots.driver import LlmDriver
 from mediacore.slots.llm import LlmRequest, LlmText, Message
 from mediacore.slots.policy import LlmPolicy
-from mediacore.store.queue import Job
+from mediacore.store.queue import Job, RetryRules
 from mediacore.store.worker import Handler, PermanentError
 from mediacore.web.client import SafeClient
 from mediacore.web.url import loggable
@@ -41,6 +41,8 @@ EXTRACTION_POLICY: Final = LlmPolicy(
     first_ms=45_000, gap_ms=20_000, total_ms=100_000, retries=0, max_chars=32_000
 )
 """Nobody waits on the line: a slow model is better than none."""
+DELIVERY_RULES: Final = RetryRules(attempts=16)
+"""Waits from 2 s to an hour: a receiver may be away for four hours before a job is given up."""
 _MAX_TOKENS: Final = 1_000
 
 

@@ -1,8 +1,12 @@
 """A process that runs calls by documents and controllers: everything put together.
 
-async with Service(config, gateway) as service:
-gateway.on_incoming(service.host.incoming)
-await stop.wait()
+service = Service(config)
+hub = service.open_hub()  # gateways open their legs on its engine
+service.use_gateway(gateway)
+async with service:
+    gateway.on_incoming(service.host.incoming)
+    await stop.wait()
+    await service.drain(30)
 """
 
 from __future__ import annotations
@@ -15,8 +19,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Self
+from urllib.parse import quote
 
 from mediacore import _core
 from mediacore.app_worker import handlers
@@ -24,7 +30,7 @@ from mediacore.assistant.params import known_params
 from mediacore.call.actions import Evidence
 from mediacore.call.record import CallRecord
 from mediacore.control import ControlConfig, ControlServer
-from mediacore.errors import ConfigError
+from mediacore.errors import ConfigError, ProviderError
 from mediacore.flow.document import Document, load_document, requires_model
 from mediacore.flow.script import QuickJs
 from mediacore.flow.source import read_source
@@ -42,15 +48,20 @@ from mediacore.session.host import Host
 from mediacore.session.hub import MediaHub
 from mediacore.session.services import Services
 from mediacore.session.sounds import Sounds
+from mediacore.session.wsfork import Format, WsFork
 from mediacore.slots.driver import LlmDriver, SttDriver, TtsDriver
 from mediacore.slots.gateway import Gateway
 from mediacore.slots.llm import Llm
 from mediacore.slots.stt import Stt
 from mediacore.slots.tts import Tts
+from mediacore.store.journal import Journal, recover
 from mediacore.store.queue import SqliteQueue
 from mediacore.store.records import StoreError, write_atomic, write_record
 from mediacore.store.worker import work
 from mediacore.web.client import HttpRequest, SafeClient
+from mediacore.web.guard import TargetGuard
+from mediacore.web.tools import classify
+from mediacore.web.url import loggable
 
 log = logging.getLogger("mediacore.service")
 _TAP_MS: Final = 1500
@@ -74,7 +85,8 @@ class ServiceConfig:
     document: file or URL that incoming calls get; None = they wait for controllers of `context`.
     llm: models in order of preference; empty = documents with `ai` are refused. allow, hosts: see
     SafeClient. budget: of every call. prices, day_cap_micros, campaign, spend: money. queue: file
-    of work after calls. documents are refused for what is not supported when `strict`.
+    of work after calls. records_url: where recordings can be had, "" = file: URLs; nothing here
+    serves them. documents are refused for what is not supported when `strict`.
     """
 
     stt: tuple[Stt, ...]
@@ -91,6 +103,7 @@ class ServiceConfig:
     allow: tuple[str, ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict)
     document_secret: str = ""
+    records_url: str = ""
     budget: Budget = field(default_factory=Budget)
     prices: PriceBook | None = None
     campaign: str = ""
@@ -163,11 +176,15 @@ class Service:
         stack.callback(self.hub.stop)
         client = SafeClient(allow=config.allow, hosts=config.hosts)
         stack.push_async_callback(client.aclose)
+        guard = TargetGuard(config.allow, config.hosts)
         tts = TtsDriver(config.tts, _core.now_us)
         llm = LlmDriver(config.llm, _core.now_us) if config.llm else None
 
         async def fetch(url: str) -> bytes:
             return await _fetch_sound(client, url)
+
+        def connect(uri: str, form: Format, bearer_token: str) -> WsFork:
+            return WsFork(uri, form, bearer_token, lambda timeout: guard.session(uri, timeout))
 
         services = Services(
             self.hub,
@@ -186,7 +203,13 @@ class Service:
             spend=config.spend,
             campaign=config.campaign,
             document_secret=config.document_secret,
+            link=self._link,
+            resolve=guard.address,
+            connect=connect,
         )
+        await self._recover()
+        journal = await asyncio.to_thread(Journal, config.records)
+        stack.push_async_callback(asyncio.to_thread, journal.close)
         after = await self._after(stack, client, llm)
         self.host = await stack.enter_async_context(
             Host(
@@ -198,6 +221,7 @@ class Service:
                 stored=_store,
                 open_audio=WavSink,
                 on_record=self._recorded,
+                journal=journal.note,
             )
         )
         if config.control is not None:
@@ -211,6 +235,22 @@ class Service:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
+
+    async def drain(self, limit_s: float) -> int:
+        """Before a planned end: no new calls, and time for those that run. What is left after
+        `limit_s` is hung up with the reason "shutdown"; returns how many calls that were."""
+        return await self.host.drain(limit_s)
+
+    async def _recover(self) -> None:
+        """Records for calls that a killed process left open."""
+        found = await asyncio.to_thread(recover, self._config.records)
+        if found:
+            log.warning("calls of a dead process", extra={"calls": len(found)})
+
+    def _link(self, path: Path) -> str:
+        """Where a recording can be had."""
+        base = self._config.records_url
+        return f"{base.rstrip('/')}/{quote(path.name)}" if base else path.resolve().as_uri()
 
     def _settings(self) -> RunSettings:
         config = self._config
@@ -271,11 +311,13 @@ class Service:
 
 
 async def _fetch_sound(client: SafeClient, url: str) -> bytes:
+    """The body of a URL. Raises ProviderError with the class of what went wrong."""
     reply = await client.send(
         HttpRequest("GET", url, total_ms=_SOUND_MS, max_bytes=_SOUND_BYTES, redirects=2)
     )
-    if reply.error or reply.status != 200:
-        raise OSError(reply.error or f"http_{reply.status}")
+    error = reply.error or ("" if reply.status == HTTPStatus.OK else f"http_{reply.status}")
+    if error:
+        raise ProviderError(classify(error, reply.status), f"{loggable(url)}: {error}", "http")
     return reply.body
 
 

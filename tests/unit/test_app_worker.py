@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from mediacore.app_worker import (
+    DELIVERY_RULES,
     BrokenJobError,
     DeliveryError,
     DeliveryRefusedError,
@@ -208,3 +209,8 @@ def test_broken_jobs_and_workers_without_a_model():
     with pytest.raises(BrokenJobError):
         llm, _ = driver(GOOD)
         run(handlers(client, Memory(), llm)[EXTRACT](job(EXTRACT, b"[]")))  # type: ignore[arg-type]
+
+
+def test_a_receiver_may_be_away_for_hours():
+    waits = [DELIVERY_RULES.wait_ms(n) for n in range(1, DELIVERY_RULES.attempts)]
+    assert waits[0] == 2_000 and 4 * 3_600_000 < sum(waits) < 6 * 3_600_000

@@ -6,18 +6,18 @@ import asyncio
 import signal
 import time
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mediacore.app_models import FORMS, make_llm
-from mediacore.app_worker import EXTRACTION_POLICY, handlers
+from mediacore.app_worker import DELIVERY_RULES, EXTRACTION_POLICY, handlers
 from mediacore.cli.group import EXIT_FAILED
 from mediacore.cli.output import echo_json
 from mediacore.slots.driver import LlmDriver
-from mediacore.store.queue import Job, QueueStats, RetryRules, SqliteQueue
+from mediacore.store.queue import Job, QueueStats, SqliteQueue
 from mediacore.store.worker import WorkRules, WorkStats, work
 from mediacore.web.client import SafeClient
 
@@ -43,7 +43,7 @@ class WorkerOptions:
 
 
 class Draining:
-    """A queue that ends the worker when nothing is due."""
+    """A queue that ends the worker when nothing is due, or when it cannot be used."""
 
     def __init__(self, queue: SqliteQueue, stop: asyncio.Event) -> None:
         self._queue = queue
@@ -51,10 +51,13 @@ class Draining:
 
     async def lease(self, worker: str, ttl_ms: int) -> Job | None:
         """See `Queue`."""
-        job = await self._queue.lease(worker, ttl_ms)
-        if job is None:
-            self._stop.set()
-        return job
+        job = None
+        try:
+            job = await self._queue.lease(worker, ttl_ms)
+            return job
+        finally:
+            if job is None:
+                self._stop.set()
 
     async def done(self, job: Job) -> bool:
         """See `Queue`."""
@@ -84,9 +87,10 @@ async def run_worker(options: WorkerOptions) -> tuple[WorkStats, QueueStats]:
         queue = SqliteQueue(
             options.queue,
             lambda: time.time_ns() // 1_000_000,
-            RetryRules(first_ms=options.retry_ms),
+            replace(DELIVERY_RULES, first_ms=options.retry_ms),
         )
         stack.push_async_callback(queue.close)
+        await queue.snapshot()  # a file that cannot be used is told now, not retried for ever
         if options.revive:
             for key, _, _ in await queue.dead():
                 await queue.revive(key)

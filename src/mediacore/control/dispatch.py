@@ -36,6 +36,7 @@ from mediacore.wire.relay_session import RelaySession
 log = logging.getLogger("mediacore.control")
 
 _SLOW = "events were not taken fast enough"
+_MAX_RINGING = 1000  # calls offered to controllers that come later
 
 
 class Port(Protocol):
@@ -73,6 +74,11 @@ class Sources:
     defer: Callable[[Callable[[], None]], object]
 
 
+def _contexts(peer: Peer) -> frozenset[str]:
+    session = peer.connection.session
+    return session.contexts if session is not None else frozenset()
+
+
 class Dispatcher:
     """All connections and sessions of one control server."""
 
@@ -86,6 +92,7 @@ class Dispatcher:
         self._peers: set[Peer] = set()
         self._attached: dict[str, Peer] = {}
         self._counts: Counter[str] = Counter()
+        self._ringing: dict[str, Published] = {}
 
     # -- sockets
 
@@ -100,7 +107,20 @@ class Dispatcher:
 
     def received(self, peer: Peer, data: str | bytes) -> None:
         """A text message came in."""
+        before = _contexts(peer)
         self._carry_out(peer, peer.connection.receive(data, self._sources.clock_us()))
+        if _contexts(peer) - before:
+            self._offer_ringing(peer)
+
+    def _offer_ringing(self, peer: Peer) -> None:
+        """Calls that rang before this controller asked for their context."""
+        session = peer.connection.session
+        for offer in tuple(self._ringing.values()):
+            told = self._registry.told(offer.call_id)
+            open_to = self._registry.subscribed(offer.context, offer.project, offer.call_id)
+            if session is not None and session in open_to and session not in told:
+                self._registry.tell(session, offer.call_id)
+                self._hand(offer, [session], "")
 
     def lost(self, peer: Peer) -> None:
         """The socket is gone; its session waits to be resumed. Idempotent."""
@@ -162,6 +182,7 @@ class Dispatcher:
 
     def deliver(self, published: Published) -> None:
         """Hand an event to every session that is to hear of it. Never raises."""
+        self._note_ringing(published)
         receivers = self._receivers(published)
         ends = self._ends(published)
         if ends:
@@ -169,6 +190,16 @@ class Dispatcher:
         if not receivers:
             self._counts["unrouted"] += 1
             return
+        self._hand(published, receivers, ends)
+
+    def _note_ringing(self, published: Published) -> None:
+        if published.context and published.event_type == "calling.call.receive":
+            if len(self._ringing) < _MAX_RINGING:
+                self._ringing[published.call_id] = published
+        elif published.params.get("call_state") in ("answered", "ending", "ended"):
+            self._ringing.pop(published.call_id, None)
+
+    def _hand(self, published: Published, receivers: list[RelaySession], ends: str) -> None:
         try:
             params = event_params(published.params, published.call_id, self.node_id)
             entry_type = published.event_type

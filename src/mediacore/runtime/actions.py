@@ -290,7 +290,7 @@ class CancelWork:
 @dataclass(frozen=True, slots=True)
 class BeginRun:
     """A conversation begins on a line. fixed_lines: to be rendered beforehand. pronounce, numbers:
-    how the text is respelled for the voice."""
+    how the text is respelled for the voice. volume_db: gain of the voice."""
 
     run: int
     line: str
@@ -299,6 +299,7 @@ class BeginRun:
     fixed_lines: tuple[str, ...]
     pronounce: tuple[Pronounce, ...] = ()
     numbers: str = "international"
+    volume_db: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +338,6 @@ class AskModel:
     temperature: float
     top_p: float
     max_tokens: int
-    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from mediacore.runtime.actions import (
 )
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.reading import BadParams, Params, text
-from mediacore.runtime.state import AiData, AiRun, Flow, Operation, Stage
+from mediacore.runtime.state import AiData, AiRun, Flow, Operation, OpKind, Stage
 from mediacore.runtime.yielding import drop_flows
 
 _OPEN_MS: Final = 10_000
@@ -148,24 +148,37 @@ def hold(d: Draft, line: str, limit_ms: int) -> None:
     run = d.state.run
     if run is None or run.line != line or run.held or run.stage is not Stage.TALKING:
         return
-    d.set_run(held=True)
-    talking.feed(d, HoldStarted(limit_ms))
+    talking.feed(d, HoldStarted())
+    if d.state.run is None or d.run.talk.hold is None:
+        return  # its last words are not held up
+    until_us = d.now + limit_ms * 1000 if limit_ms > 0 else None
+    d.set_run(held=True, hold_until_us=until_us)
     d.publish("ai", line, {"control_id": run.op, "state": "hold"})
 
 
 def unhold(d: Draft, line: str, said: str) -> None:
     """The agent is back."""
     run = d.state.run
-    if run is None or run.line != line or not run.held or run.stage is not Stage.TALKING:
+    if run is None or run.line != line or not run.held:
         return
-    d.set_run(held=False)
-    take_voice(d)
-    talking.feed(d, HoldEnded(said))
+    d.set_run(held=False, hold_until_us=None)
     d.publish("ai", line, {"control_id": run.op, "state": "unhold"})
+    if run.stage is Stage.TALKING:
+        take_voice(d)
+        talking.feed(d, HoldEnded(said))
+
+
+def hold_over(d: Draft) -> None:
+    """The hold has lasted long enough."""
+    run = d.run
+    unhold(d, run.line, run.talk.settings.lines.hold_over)
 
 
 def take_voice(d: Draft) -> None:
-    """The conversation goes on after others have used the line's voice."""
+    """The conversation goes on after others have used the line's voice: they are done."""
+    for op in d.ops_of(d.run.line, OpKind.PLAY, OpKind.PROMPT):
+        if op.id in d.state.ops:
+            ending.abort(d, op, "agent")
     run = d.run
     line = d.line(run.line)
     utterance = max(run.talk.next_utterance, line.next_utterance)
@@ -180,16 +193,16 @@ def note(d: Draft, said: str) -> None:
 
 def message(d: Draft, params: Params) -> None:
     """A controller speaks to the agent; the caller does not hear it."""
+    said = text(params, "message_text")
+    role = text(params, "role", "system")
+    if role not in ("system", "user", "assistant"):
+        raise BadParams("role: expected system, user or assistant")
     data = params.get("global_data")
     if isinstance(data, dict):
         session = d.run.session
         d.set_run(session=replace(session, global_data={**session.global_data, **data}))
-    said = text(params, "message_text")
     if not said:
         return
-    role = text(params, "role", "system")
-    if role not in ("system", "user", "assistant"):
-        raise BadParams("role: expected system, user or assistant")
     talking.feed(d, NoteGiven(Role(role), said, respond=role != "assistant"))
 
 
@@ -211,10 +224,12 @@ def errand_over(d: Draft, flow: Flow, reason: str) -> None:
     run = d.state.run
     if run is None or run.line != flow.line:
         return
-    if run.stage is Stage.LENT:
+    others = any(f.purpose == flows.ERRAND for f in d.state.flows)
+    if run.stage is Stage.LENT and not others:
         d.set_run(stage=Stage.TALKING)
-        take_voice(d)
-        talking.feed(d, HoldEnded())
+        if not run.held:
+            take_voice(d)
+            talking.feed(d, HoldEnded())
     d.log("ai", "errand_over", reason=reason)
 
 

@@ -23,14 +23,13 @@ def speech_result(data: CollectData) -> Result:
     return {"type": "speech", "params": {"text": data.text.strip(), "confidence": confidence}}
 
 
-def begins(d: Draft, op: Operation) -> None:
-    """The caller gives input: the initial timer is over."""
+def begins(d: Draft, op: Operation, kind: str) -> None:
+    """The caller gives input: the initial timer is over. kind: "digit" or "speech"."""
     data = _data(op)
-    if data.since_us is None and (data.got or data.speech_us is not None):
+    if data.got or data.text or data.speech_us is not None:
         return
     d.set_op(op.id, since_us=None)
     if data.start_of_input:
-        kind = "digit" if data.digits is not None and not data.speech else "speech"
         result = {"type": "start_of_input", "params": {"type": kind}}
         d.publish("collect", op.line, {"control_id": op.id, "result": result, "final": False})
 
@@ -41,11 +40,9 @@ def digit(d: Draft, op: Operation, key: str) -> Result | None:
     rules = data.digits
     if rules is None:
         return None
-    if not data.got:
-        begins(d, op)
     if key in rules.terminators:
-        done = digits_result(_data(d.state.ops[op.id]), key)
-        return done if data.got or not data.speech else None
+        return digits_result(data, key) if data.got or data.speech is None else None
+    begins(d, op, "digit")
     d.set_op(op.id, got=data.got + key, digit_us=d.now, since_us=None)
     data = _data(d.state.ops[op.id])
     if len(data.got) >= rules.max:
@@ -61,7 +58,7 @@ def speech(d: Draft, op: Operation, *, started: bool) -> None:
     if data.speech is None or data.got:
         return
     if started:
-        begins(d, op)
+        begins(d, op, "speech")
         d.set_op(op.id, speech_us=d.now, since_us=None)
     elif data.speech_us is not None:
         d.set_op(op.id, speech_us=None, final_us=d.now)
@@ -85,7 +82,19 @@ def heard(
             if data.final_us is None and data.speech_us is None:
                 d.set_op(op.id, final_us=d.now)
         case SttFailed():
-            return {"type": "error"}
+            return _deaf(d, op)
+    return None
+
+
+def _deaf(d: Draft, op: Operation) -> Result | None:
+    """Nothing more will be recognised: what there is counts, else keys must do."""
+    data = _data(op)
+    if data.text.strip():
+        return speech_result(data)
+    if data.digits is None:
+        return {"type": "error"}
+    waits = data.since_us is not None or data.play is not None
+    d.set_op(op.id, speech=None, since_us=data.since_us if waits else d.now)
     return None
 
 

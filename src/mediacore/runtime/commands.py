@@ -73,15 +73,18 @@ _TERMINAL: Final = "finished"
 
 def receive(d: Draft, request: int, command: Command) -> None:
     """Carry out or refuse one command, and answer it."""
+    before = d.mark()
     try:
         data = _carry_out(d, command)
         d.moved()
         answer = Answer("200", "OK", {**(data or {}), "state_version": d.state.version})
         d.log("command", "done", method=command.method)
     except Refusal as refusal:
+        d.undo(before)
         answer = Answer(refusal.code, refusal.message)
         d.refuse(f"command_{refusal.code}", method=command.method)
     except BadParams as error:
+        d.undo(before)
         answer = Answer("400", str(error))
         d.refuse("command_400", method=command.method)
     d.emit(AnswerCommand(request, answer))
@@ -531,8 +534,10 @@ def _ai_message(d: Draft, line: Line, command: Command) -> Data | None:
 
 def _ai_hold(d: Draft, line: Line, command: Command) -> Data | None:
     _agent_here(d, line)
-    agent.hold(d, line.id, reading.seconds_ms(command.params, "timeout", 300))
     prompt = reading.text(command.params, "prompt")
+    agent.hold(d, line.id, reading.seconds_ms(command.params, "timeout", 300))
+    if d.state.run is None or not d.run.held:
+        raise Refusal("409", "the agent cannot be held now")
     if prompt:
         agent.note(d, prompt)
     return None

@@ -82,7 +82,7 @@ def _over(d: Draft) -> None:
     """The conversation has decided that it is over."""
     run = d.run
     agent.over(d, run.end_reason or "completed")
-    if run.follow is not None:
+    if run.follow is not None and not run.hangup:
         d.follow = (run.line, run.follow)
     elif run.hangup:
         d.hang_up = (run.line, "hangup")

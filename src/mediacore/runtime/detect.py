@@ -40,11 +40,19 @@ def on_media(d: Draft, op: Operation, event: MediaEvent) -> None:
             pass  # the silence after it decides: see `due`
         case ToneDetected() if "fax" in data.kinds and _fax(event, data):
             find(d, op, _FAX[Tone(event.kind)])
-        case ToneDetected() if event.kind == Tone.BEEP and data.verdict == "MACHINE":
-            find(d, op, "READY")
+        case ToneDetected() if event.kind == Tone.BEEP and "machine" in data.kinds:
+            _beep(d, op)
         case DigitReceived() if "digit" in data.kinds:
             if not data.digits or event.digit in data.digits:
                 find(d, op, event.digit)
+
+
+def _beep(d: Draft, op: Operation) -> None:
+    """Only machines beep, at the end of their message."""
+    if not _data(op).verdict:
+        find(d, op, "MACHINE")
+    if _data(op).message_end and _data(d.state.ops[op.id]).verdict == "MACHINE":
+        find(d, op, "READY")
 
 
 def find(d: Draft, op: Operation, what: str) -> None:
@@ -63,7 +71,7 @@ def tell(d: Draft, op: Operation, what: str) -> None:
         kind = "fax"
     elif len(what) == 1:
         kind = "digit"
-    elif what == "finished":
+    elif what in ("finished", "error"):
         kind = data.kinds[0]
     body = {"type": kind, "params": {"event": what}}
     d.publish("detect", op.line, {"control_id": op.id, "detect": body})
@@ -84,15 +92,15 @@ def due(op: Operation, line: Line) -> tuple[int, str] | None:
     found: list[tuple[int, str]] = [limit]
     if "machine" in data.kinds:
         spoke, quiet = line.spoke_us, line.quiet_us
-        heard = spoke is not None and spoke >= op.since_us
+        heard = max(spoke or 0, quiet or 0) >= op.since_us
         if line.speaking and spoke is not None and not data.verdict:
             found.append((max(spoke, op.since_us) + data.voice_ms * _MS_US, "MACHINE"))
         elif heard and quiet is not None and not line.speaking:
-            silent_us = quiet + data.end_silence_ms * _MS_US
             if not data.verdict:
-                found.append((silent_us, "HUMAN"))
+                found.append((quiet + data.end_silence_ms * _MS_US, "HUMAN"))
             elif data.verdict == "MACHINE":
-                found.append((max(silent_us, data.verdict_us), "READY"))
+                wait_ms = data.ready_ms or data.end_silence_ms
+                found.append((max(quiet + wait_ms * _MS_US, data.verdict_us), "READY"))
         elif not heard and not data.verdict:
             found.append((op.since_us + data.initial_ms * _MS_US, "UNKNOWN"))
     return min(found)

@@ -23,6 +23,12 @@ Decision = (
 """What a conversation decides that concerns more than the line's voice."""
 
 
+Mark = tuple[
+    RunState, tuple[int, int, int, int], tuple[str, Document] | None, tuple[str, str] | None
+]
+"""A place in a step."""
+
+
 class Draft:
     """Lives for one step and is seen by its handlers only; the state itself stays frozen.
 
@@ -43,6 +49,18 @@ class Draft:
         self.errands: list[int] = []
         self.follow: tuple[str, Document] | None = None
         self.hang_up: tuple[str, str] | None = None
+
+    def mark(self) -> Mark:
+        """Where the step is, to come back to with `undo`."""
+        lengths = (len(self.actions), len(self.finished), len(self.decisions), len(self.errands))
+        return self.state, lengths, self.follow, self.hang_up
+
+    def undo(self, mark: Mark) -> None:
+        """Forget everything since `mark`."""
+        self.state, lengths, self.follow, self.hang_up = mark
+        found = (self.actions, self.finished, self.decisions, self.errands)
+        for items, length in zip(found, lengths, strict=True):
+            del items[length:]  # type: ignore[attr-defined]
 
     def set(self, **changes: Any) -> None:
         """Replace fields of the state."""
@@ -101,7 +119,8 @@ class Draft:
         awaited: bool = False,
     ) -> Operation:
         """Begin an operation. op: its control id, made up when empty."""
-        op = op or f"{kind.value}-{self.serial()}"
+        while not op or op in self.state.ops:
+            op = f"{kind.value}-{self.serial()}"
         new = Operation(op, kind, line, owner, data, self.now, awaited)
         self.set(ops={**self.state.ops, op: new})
         return new

@@ -70,6 +70,30 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Resynced:
+    """Events of a line's leg were lost (EventsLost); this is what its snapshot tells of them.
+
+    tick, at: where the leg is. generation: of its voice. speaking: whether the caller speaks, None
+    = not known. drained: everything that was given to playout has been played or cut.
+    """
+
+    line: str
+    tick: int
+    at: int
+    generation: int
+    speaking: bool | None
+    drained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FarDelaySeen:
+    """The delay between the wire here and the far party's ear, from what it reports (RTCP)."""
+
+    line: str
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """Recognition of a line."""
 
@@ -101,11 +125,12 @@ class AgentResult:
 
 @dataclass(frozen=True, slots=True)
 class TokensUsed:
-    """A request to the model was counted. cost_micros: None when its price is not known."""
+    """A request to the model was counted. generation: of its AskModel, 0 = not known."""
 
     run: int
     input_tokens: int
     output_tokens: int
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +261,8 @@ Event = (
     | LineAnswered
     | LineGone
     | Media
+    | Resynced
+    | FarDelaySeen
     | Heard
     | AgentResult
     | TokensUsed

@@ -1,13 +1,11 @@
 """Lines: their states, what is told about them, and how they end.
 
-Ending a line takes everything that depends on it along, in this order: its operations with their
-terminal events, its flows and its run, its peer, then the line itself. `end_line` is the only
-place where a line ends (`ending.py`).
+Ending a line takes everything that depends on it along: see `hangup.end_line`.
 """
 
 from __future__ import annotations
 
-from mediacore.runtime.actions import AnswerLine, EndLine, LimitLine, PartLines
+from mediacore.runtime.actions import AnswerLine, LimitLine, PartLines
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.state import Line, LineState, RunState
 
@@ -80,9 +78,9 @@ def move(d: Draft, line: str, state: LineState, **changes: object) -> None:
 def answer(d: Draft, line: str) -> None:
     """Answer an incoming line, once."""
     found = d.line(line)
-    if found.answering or found.state.over or found.up:
+    if found.answering or found.over or found.up or found.direction != "inbound":
         return
-    d.set_line(line, answering=True)
+    d.set_line(line, answering_us=d.now)
     d.log("answer", "ordered", line=line)
     d.emit(AnswerLine(line))
 
@@ -116,12 +114,6 @@ def part(d: Draft, line: str) -> str:
         d.set_line(peer, peer="")
     d.emit(PartLines(line, peer))
     return peer
-
-
-def hang_up(d: Draft, line: str, reason: str) -> None:
-    """Order the end of a line's signalling and media; what is told about it may come later."""
-    d.set_line(line, end_reason=reason, closing_us=d.now, hearing=False)
-    d.emit(EndLine(line, reason))
 
 
 def tell_end(d: Draft, line: str) -> None:

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mediacore.assistant.orders import Hold
 from mediacore.assistant.session import AiSession
-from mediacore.call.actions import ErrorRaised
+from mediacore.call.actions import ErrorRaised, StartReply
 from mediacore.call.clock import MediaClock
+from mediacore.call.context import Context
 from mediacore.call.state import CallState
 from mediacore.flow.document import Document
 from mediacore.flow.interpreter import FlowState, Perform
 from mediacore.policy.budget import Amounts, Meter
-from mediacore.runtime.actions import PlayItem
+from mediacore.runtime.actions import PlayItem, RunTool
 from mediacore.runtime.settings import RunSettings
 
 
@@ -56,9 +58,10 @@ class Line:
     """One far party. handle: of its leg, None without media.
 
     generation, next_utterance: of the leg's voice, kept here while no conversation has it.
-    spoke_us, quiet_us: last onset and end of speech. peer: the line it hears. answering: the
-    answer was ordered. hearing: it is being recognised. limit_us: absolute end. closing_us: since
-    when its end waits for recordings to close. retell_us: when its state is told once more.
+    spoke_us, quiet_us: last onset and end of speech. peer: the line it hears. answering_us: when
+    the answer was ordered. ring_us: until when a dialled line may ring. hearing: it is being
+    recognised. limit_us: absolute end. closing_us: since when its end waits for recordings to
+    close. retell_us: when its state is told once more.
     """
 
     id: str
@@ -80,7 +83,8 @@ class Line:
     spoke_us: int | None = None
     quiet_us: int | None = None
     peer: str = ""
-    answering: bool = False
+    answering_us: int | None = None
+    ring_us: int | None = None
     hearing: bool = False
     held: bool = False
     media_lost_us: int | None = None
@@ -90,6 +94,11 @@ class Line:
     closing_us: int | None = None
     retell_us: int | None = None
     end_reason: str = ""
+
+    @property
+    def answering(self) -> bool:
+        """The answer was ordered."""
+        return self.answering_us is not None
 
     @property
     def over(self) -> bool:
@@ -169,7 +178,7 @@ class CollectData:
 
 @dataclass(frozen=True, slots=True)
 class RecordData:
-    """A recording. Zero times mean no limit. stopping: the file is being closed."""
+    """A recording. Zero times mean no limit. stopped_us: since when the file is being closed."""
 
     format: str = "wav"
     stereo: bool = False
@@ -180,10 +189,15 @@ class RecordData:
     max_ms: int = 0
     terminators: str = ""
     paused: bool = False
-    stopping: bool = False
+    stopped_us: int | None = None
     heard: bool = False
     no_input: bool = False
     status_url: str = ""
+
+    @property
+    def stopping(self) -> bool:
+        """The file is being closed."""
+        return self.stopped_us is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +271,8 @@ class DialData:
     """A dial: groups one after the other, the targets of a group at once.
 
     open: lines that ring. winner: the line that answered first. tag: of an outbound call.
-    confirm: statements run on the winner before the commit. failed: why the last one failed.
+    confirm: statements run on the winner before the commit. asked_us: since when it is asked.
+    failed: why the last one failed.
     """
 
     groups: tuple[tuple[Target, ...], ...]
@@ -270,12 +285,10 @@ class DialData:
     max_ms: int = 0
     confirm: object = None
     confirm_ms: int = 0
-    group_us: int | None = None
+    asked_us: int | None = None
     failed: str = ""
-    result: object = None
     status_url: str = ""
     status_events: tuple[str, ...] = ("ended",)
-    after_bridge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +335,11 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class ToolJob:
-    """A tool or hook that runs. purpose: "tool", "hook", "include"."""
+    """A tool or hook that runs. purpose: "tool", "hook", "include".
+
+    begin: what starts it once the agent's words were said; None when it runs. sound: bed of its
+    own while it runs.
+    """
 
     id: str
     name: str
@@ -330,6 +347,17 @@ class ToolJob:
     arguments: str
     purpose: str = "tool"
     since_us: int = 0
+    begin: RunTool | None = None
+    sound: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one request to the model may cost at most: held of the budget until it is counted."""
+
+    generation: int
+    stage: str
+    amounts: Amounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,8 +392,15 @@ class AiRun:
     talk: the conversation itself. jobs: tools and hooks that run. later: orders for when the
     agent has spoken once more. held: put on hold by an order or a controller. closing_us: since
     when it is over. follow: the document that takes the line after it. confirmed: field to value
-    that the caller affirmed; asked: the field being read back. planned: what is held of the
-    budget for the open request; reserved: of the day's money. silent: the agent's first turn waits.
+    that the caller affirmed; asked: the field being read back; ending: why the call ends as soon
+    as nothing is missing, "" = nobody asked; last: its closing is being said. plans: held of the
+    budget for open requests. waiting: a reply that waits for money of the day.
+
+    language: of the agent. hold: as the assistant ordered it. quiet_until_us: end of a silence
+    that was ordered; patient: the caller is not asked whether they are there. hint: told to the
+    model with its next request. owes: a reply that an inline document cut off. hidden: history
+    that the model does not see any more; gather_from: its length when the questions began. bed:
+    what plays under the voice. rescue_us: when the hangup hook is not waited for any longer.
     """
 
     id: int
@@ -386,13 +421,27 @@ class AiRun:
     opened_us: int | None = None
     closing_us: int | None = None
     held: bool = False
+    hold_until_us: int | None = None
     hangup: bool = False
     end_reason: str = ""
     follow: Document | None = None
     confirmed: Mapping[str, object] = field(default_factory=dict)
     asked: str = ""
     gate_tries: int = 0
-    planned: Amounts = field(default_factory=Amounts)
+    ending: str = ""
+    last: bool = False
+    plans: tuple[Plan, ...] = ()
+    waiting: StartReply | None = None
+    language: str = ""
+    hold: Hold | None = None
+    quiet_until_us: int | None = None
+    patient: bool = False
+    hint: str = ""
+    owes: bool = False
+    hidden: Context = ()
+    gather_from: int | None = None
+    bed: tuple[PlayItem, float, int] | None = None
+    rescue_us: int | None = None
     stage_name: str = ""
     summary: str = ""
     summary_due: bool = False
@@ -414,7 +463,8 @@ class RunState:
     version: counts changes that a controller could have missed. main: the line that the call is
     about, "" while an outbound call has none. run: the open one; closing: those whose summary is
     awaited. vars, global_data: what outlives flows and runs. wall_us: UTC in µs less `now`.
-    reserving: the request for more of the day's money that is under way. told: controllers know
+    reserving: the request for more of the day's money that is under way, and how much; day_closed:
+    there is no more of it. handover: what was said before, for the next agent. told: controllers know
     of the call. refused: what was refused how often, by reason.
     """
 
@@ -433,6 +483,9 @@ class RunState:
     vars: Mapping[str, object] = field(default_factory=dict)
     global_data: Mapping[str, object] = field(default_factory=dict)
     reserving: str = ""
+    reserving_micros: int = 0
+    day_closed: bool = False
+    handover: Context = ()
     wall_us: int = 0
     started_us: int = 0
     told: bool = False
@@ -453,9 +506,3 @@ class RunState:
         """The call goes down; nothing new begins."""
         main = self.lines.get(self.main)
         return self.over or (main is not None and main.over)
-
-
-def line_of_peer(state: RunState, line: str) -> Line | None:
-    """The line that hears `line`, if any."""
-    found = state.lines.get(line)
-    return state.lines.get(found.peer) if found is not None and found.peer else None

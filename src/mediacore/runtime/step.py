@@ -33,6 +33,7 @@ from mediacore.runtime.inputs import Event
 from mediacore.runtime.settings import RunSettings
 from mediacore.runtime.state import DialData, DialStage, Line, RunState
 from mediacore.runtime.table import TRANSITIONS
+from mediacore.runtime.yielding import drop_flows
 
 _ROUNDS: Final = 64
 
@@ -97,22 +98,22 @@ def _once(d: Draft) -> bool:
     if d.decisions:
         conversing.carry_out(d, *d.decisions.pop(0))
         return True
-    if d.finished:
-        op, state, outcome = d.finished.pop(0)
-        methods.finished(d, op, state, outcome)
-        return True
-    if d.errands:
-        _errand(d, d.errands.pop(0))
+    if d.hang_up is not None:  # before the document, which would go on behind the agent
+        line, reason = d.hang_up
+        d.hang_up = None
+        end_line(d, line, reason)
         return True
     if d.follow is not None:
         line, document = d.follow
         d.follow = None
         _follow(d, line, document)
         return True
-    if d.hang_up is not None:
-        line, reason = d.hang_up
-        d.hang_up = None
-        end_line(d, line, reason)
+    if d.finished:
+        op, state, outcome = d.finished.pop(0)
+        methods.finished(d, op, state, outcome)
+        return True
+    if d.errands:
+        _errand(d, d.errands.pop(0))
         return True
     dial = d.state.dial
     if dial is not None and isinstance(dial.data, DialData):
@@ -142,7 +143,7 @@ def _follow(d: Draft, line: str, document: Document) -> None:
     if found is None or found.over:
         d.refuse("transfer_without_caller", line=line)
         return
-    d.set(flows=tuple(f for f in d.state.flows if f.line != line))
+    drop_flows(d, line, "transfer")
     d.finished = [f for f in d.finished if f[0].line != line]
     flow = flows.begin(d, document, line, flows.MAIN)
     methods.drive(d, flow.id)

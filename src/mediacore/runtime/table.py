@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, get_args
 
-from mediacore.runtime import inputs, on_line, on_media, on_work
+from mediacore.runtime import inputs, on_line, on_media, on_work, resync
 from mediacore.runtime.draft import Draft
 
 Handler = Callable[[Draft, Any], None]
@@ -25,6 +25,8 @@ TRANSITIONS: Final[Mapping[type, Handler]] = MappingProxyType(
         inputs.LineAnswered: on_line.line_answered,
         inputs.LineGone: on_line.line_gone,
         inputs.Media: on_media.media,
+        inputs.Resynced: resync.resynced,
+        inputs.FarDelaySeen: resync.far_delay_seen,
         inputs.Heard: on_media.heard,
         inputs.AgentResult: on_work.agent_result,
         inputs.TokensUsed: on_work.tokens_used,

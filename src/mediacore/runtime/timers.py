@@ -73,6 +73,8 @@ def _timers(state: RunState) -> Iterator[Timer]:
         opening = agent.opening_due_us(run)
         if opening is not None:
             yield opening, agent.open_talk
+        if run.held and run.hold_until_us is not None:
+            yield run.hold_until_us, agent.hold_over
         wake = talking.deadline_us(run)
         if wake is not None:
             yield wake, talking.wake

@@ -18,7 +18,14 @@ from mediacore.events import (
     UtteranceFinished,
     UtteranceRefused,
 )
-from mediacore.runtime.actions import PausePlay, ResumePlay, SetVolume, StartPlay, StopPlay
+from mediacore.runtime.actions import (
+    ArmLine,
+    PausePlay,
+    ResumePlay,
+    SetVolume,
+    StartPlay,
+    StopPlay,
+)
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.inputs import PlayFailed
 from mediacore.runtime.state import (
@@ -47,6 +54,11 @@ def speaking(d: Draft, line: str) -> Operation | None:
         if play is not None and play.state not in (PlayState.WAITING, PlayState.OVER):
             return op
     return None
+
+
+def stops(op: Operation) -> bool:
+    """Whether the caller's speech ends what the operation plays."""
+    return isinstance(op.data, CollectData) and op.data.speech is not None
 
 
 def set_play(d: Draft, op: str, **changes: object) -> None:
@@ -88,7 +100,8 @@ def next_play(d: Draft, line: str) -> None:
             moved_us=d.now,
         )
         d.emit(
-            StartPlay(op.id, line, utterance, generation, play.items, play.volume_db, play.loops)
+            ArmLine(line, stops=stops(op)),
+            StartPlay(op.id, line, utterance, generation, play.items, play.volume_db, play.loops),
         )
         return
 
@@ -113,6 +126,19 @@ def stop(d: Draft, op: Operation) -> None:
     d.emit(StopPlay(op.id, op.line, play.generation))
     after = next_generation_after_cut(play.generation)
     d.set_line(op.line, generation=max(line.generation, after))
+
+
+def announced(d: Draft, op: str, state: str = "finished") -> None:
+    """The announcement before an input is over, or is not wanted any more; tells it."""
+    found = d.state.ops[op]
+    play = play_of(found)
+    if play is None:
+        return
+    stop(d, found)
+    if stops(found) and play.state is not PlayState.WAITING:
+        d.emit(ArmLine(found.line, stops=False))
+    d.publish("play", found.line, {"control_id": op, "state": state})
+    d.set_op(op, play=None)
 
 
 def pause(d: Draft, op: Operation, *, on: bool) -> bool:

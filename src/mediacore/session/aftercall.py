@@ -243,7 +243,7 @@ def hopeless(reply: HttpReply) -> bool:
     return 400 <= reply.status < 500 and reply.status not in _RETRY_STATUS
 
 
-def encode_json(body: Mapping[str, object]) -> bytes:
+def encode_json(body: object) -> bytes:
     """JSON, always: what JSON has no form for becomes text, what is too deep becomes null."""
     try:
         return msgspec.json.encode(body, enc_hook=_plain)

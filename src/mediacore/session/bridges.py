@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mediacore._core import Bridge, Engine, Leg
+from mediacore.errors import MediaError
 
 
 class Bridges:
@@ -13,16 +14,21 @@ class Bridges:
         self._open: dict[frozenset[int], Bridge] = {}
 
     def join(self, one: Leg | None, other: Leg | None) -> None:
-        """Let two legs hear each other; legs that are gone are left alone."""
+        """Let two legs hear each other; legs that are gone are left alone. Raises MediaError and
+        leaves nothing open."""
         if one is None or other is None or one.closed or other.closed:
             return
         pair = frozenset((one.handle, other.handle))
         if pair in self._open:
             return
         bridge = self._engine.open_bridge(max(one.srate_hz, other.srate_hz))
+        try:
+            bridge.join(one)
+            bridge.join(other)
+        except MediaError:
+            bridge.close()
+            raise
         self._open[pair] = bridge
-        bridge.join(one)
-        bridge.join(other)
 
     def part(self, one: Leg | None, other: Leg | None) -> None:
         """They do not hear each other any more; idempotent."""

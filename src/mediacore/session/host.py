@@ -7,29 +7,50 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mediacore.call.actions import Evidence
 from mediacore.call.record import AUDIO_FILE, CallRecord
+from mediacore.errors import MediacoreError
 from mediacore.flow.document import Document
+from mediacore.policy.budget import Account, Budget, Scope
 from mediacore.runtime.inputs import CommandReceived, ControllerGone
 from mediacore.runtime.ports import Answer, Command, Published
 from mediacore.runtime.state import Line, RunState
 from mediacore.runtime.step import incoming, outgoing
 from mediacore.session.aftercall import AfterCall
+from mediacore.session.purse import Purse
 from mediacore.session.recorder import StereoSink
 from mediacore.session.runner import CallRunner, Decide
 from mediacore.session.services import Services
+from mediacore.session.uncancelled import to_the_end
 from mediacore.slots.gateway import FarLine, LineEnd
 
 log = logging.getLogger("mediacore.session")
 OpenAudio = Callable[[Path, int], StereoSink]
 Stored = Callable[[CallRecord, Path], None]
+Journal = Callable[[str, str, Mapping[str, object]], None]
+
+
+_STATE = "calling.call.state"
 
 
 def _no_decision(name: str, verdict: str, evidence: Evidence) -> None:
     """Nobody reads the decisions."""
+
+
+def _no_journal(call_id: str, event: str, facts: Mapping[str, object]) -> None:
+    """Nothing is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostStats:
+    """calls: running now. refused: since the start, for want of room or while draining."""
+
+    calls: int
+    refused: int
 
 
 class Host:
@@ -37,7 +58,9 @@ class Host:
 
     document: what incoming calls get; None = they wait for a controller of their context.
     stored: called in a thread with each record and its directory; open_audio: gives the sink for
-    a call's audio of some rate. on_record: called on the loop.
+    a call's audio of some rate. on_record: called on the loop. journal: told of a call's "start",
+    "answer" and "end"; a call that has started and not ended, and left no record, was lost with
+    its process.
     """
 
     def __init__(
@@ -51,6 +74,7 @@ class Host:
         stored: Stored | None = None,
         open_audio: OpenAudio | None = None,
         on_record: Callable[[CallRecord], None] = lambda record: None,
+        journal: Journal = _no_journal,
     ) -> None:
         self._services = services
         self._document = document
@@ -60,6 +84,10 @@ class Host:
         self._stored = stored
         self._open_audio = open_audio
         self._on_record = on_record
+        self._journal = journal
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._refused = 0
         self._group: asyncio.TaskGroup | None = None
         self._calls: dict[str, CallRunner] = {}
         self._lines: dict[str, CallRunner] = {}
@@ -84,15 +112,36 @@ class Host:
         """Calls that run now."""
         return tuple(self._calls.values())
 
+    def snapshot(self) -> HostStats:
+        """Counters."""
+        return HostStats(len(self._calls), self._refused)
+
+    async def drain(self, limit_s: float) -> int:
+        """Take no more calls and wait for those that run; after `limit_s` the rest is hung up with
+        the reason "shutdown". Returns how many that were. Commands to running calls go on."""
+        self._draining = True
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._idle.wait()
+        except TimeoutError:
+            left = self.calls
+            log.warning("draining took too long", extra={"calls": len(left)})
+            for runner in left:
+                runner.hangup("shutdown")
+            await self._idle.wait()
+            return len(left)
+        return 0
+
     # -- calls come
 
     def incoming(self, far: FarLine) -> None:
         """An incoming line rings: the handler for gateways."""
         group = self._group
         if group is None or self._draining or len(self._calls) >= self._max_calls:
+            self._refused += 1
             log.warning("call refused", extra={"calls": len(self._calls)})
             if group is not None:
-                group.create_task(far.hangup(LineEnd.BUSY))
+                group.create_task(_refuse(far))
             return
         services, party = self._services, far.party
         call_id = services.ids()
@@ -110,6 +159,7 @@ class Host:
     def _outgoing(self, command: Command, reply: Callable[[Answer], None]) -> None:
         services = self._services
         if self._group is None or self._draining or len(self._calls) >= self._max_calls:
+            self._refused += 1
             reply(Answer("503", "no more calls at present"))
             return
         if services.gateway is None:
@@ -126,6 +176,11 @@ class Host:
 
     def _start(self, state: RunState, document: Document | None, far: FarLine | None) -> CallRunner:
         directory = self._directory(state.id)
+        purse = self._purse(state.id)
+        if purse is not None and state.meter is not None:
+            # Nothing is granted yet: what the agent may spend is reserved before it begins.
+            day = Account(Scope.DAY, self._services.campaign, Budget(money_micros=0))
+            state = replace(state, meter=replace(state.meter, day=day))
         runner = CallRunner(
             self._services,
             state,
@@ -133,16 +188,27 @@ class Host:
             self._decisions(state.id),
             document=document,
             after=self._after,
+            purse=purse,
             far=far,
             audio=self._audio(directory),
             on_line=self._add_line,
         )
         self._calls[state.id] = runner
+        self._idle.clear()
         if far is not None:
             self._lines[state.id] = runner
         assert self._group is not None
         self._group.create_task(self._run(runner, directory))
         return runner
+
+    def _purse(self, call_id: str) -> Purse | None:
+        """The campaign's money of today (UTC), when there is a cap on it."""
+        services = self._services
+        cap = services.settings.money.day_cap_micros
+        if services.spend is None or not services.campaign or not cap:
+            return None
+        day = services.wallclock().date().isoformat()
+        return Purse(services.spend, services.campaign, day, call_id, cap)
 
     def _directory(self, call_id: str) -> Path | None:
         """None when there is no room for it: the call goes on without its files."""
@@ -165,17 +231,30 @@ class Host:
 
     async def _run(self, runner: CallRunner, directory: Path | None) -> None:
         """One call to its end. What fails in it must not touch the others."""
+        self._journal(runner.call_id, "start", {})
         try:
-            record = await runner.run()
-            if record is not None and directory is not None and self._stored is not None:
-                await asyncio.to_thread(self._stored, record, directory)
-            if record is not None:
-                self._on_record(record)
+            await runner.run()
         except Exception:
             log.exception("call failed", extra={"call": runner.call_id})
         finally:
+            await to_the_end(self._over(runner, directory))
+
+    async def _over(self, runner: CallRunner, directory: Path | None) -> None:
+        """Keep the record, also of a call that was cancelled or failed."""
+        record = runner.record
+        try:
+            if record is not None and directory is not None and self._stored is not None:
+                await asyncio.to_thread(self._stored, record, directory)
+            self._journal(runner.call_id, "end", {"reason": runner.state.end_reason})
+            if record is not None:
+                self._on_record(record)
+        except Exception:
+            log.exception("record not kept", extra={"call": runner.call_id})
+        finally:
             self._calls.pop(runner.call_id, None)
             self._lines = {k: r for k, r in self._lines.items() if r is not runner}
+            if not self._calls:
+                self._idle.set()
 
     # -- controllers
 
@@ -201,5 +280,16 @@ class Host:
             runner.post(ControllerGone(issuer))
 
     def _tell(self, event: Published) -> None:
+        if event.event_type == _STATE and event.params.get("call_state") == "answered":
+            runner = self._lines.get(event.call_id)
+            if runner is not None:
+                self._journal(runner.call_id, "answer", {"line": event.call_id})
         for deliver in tuple(self._listeners):
             deliver(event)
+
+
+async def _refuse(far: FarLine) -> None:
+    try:
+        await far.hangup(LineEnd.BUSY)
+    except (MediacoreError, OSError) as error:
+        log.error("refusal failed", extra={"error": type(error).__name__})

@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from mediacore._core import Leg
+from mediacore.errors import MediacoreError
 from mediacore.events import (
+    EventsLost,
     LegClosed,
     LegOpened,
     MediaEvent,
@@ -24,11 +27,13 @@ from mediacore.events import (
 from mediacore.media import BargeAction, BargeIn
 from mediacore.runtime.inputs import (
     Event,
+    FarDelaySeen,
     Heard,
     LineAnswered,
     LineGone,
     LineRinging,
     Media,
+    Resynced,
 )
 from mediacore.session.bed import Bed
 from mediacore.session.digits import Digits
@@ -48,6 +53,8 @@ log = logging.getLogger("mediacore.session")
 _CLOSE_S = 2.0
 _STOPS = BargeIn(action=BargeAction.CUT)
 _MEDIA_EVERY = 10  # TapReady events between two that the call's clock is set by: about 1 s
+_FAR_DELAY_EVERY = 50  # TapReady events between two looks at RTCP: about 5 s
+_MIN_FAR_DELAY_MS = 20  # the far end plays whole frames
 
 
 class LineSide:
@@ -83,6 +90,9 @@ class LineSide:
         self._recognised_ms = 0
         self._taps = 0
         self._take_media: Callable[[], None] | None = None
+        self.caller_speaks: Callable[[], bool | None] = lambda: None
+        self.far_delay_ms = 0
+        self._late: Leg | None = None
 
     # -- signalling
 
@@ -102,8 +112,12 @@ class LineSide:
         except LineFailedError as error:
             self._post(LineGone(self.line, error.reason.value))
             return
+        except (MediacoreError, OSError) as error:
+            log.error("line failed", extra={"line": self.line, "error": type(error).__name__})
+            self._post(LineGone(self.line, LineEnd.ERROR.value))
+            return
         if self._ending:
-            self._give_back(leg)
+            self._too_late(leg)
             return
         self._up(leg)
         self._post(LineAnswered(self.line, leg.handle, leg.srate_hz))
@@ -118,7 +132,11 @@ class LineSide:
         self._post(Media(self.line, LegOpened(leg.handle, tick, at)))
 
     async def _wait_gone(self) -> None:
-        reason = await self.far.wait_gone()
+        try:
+            reason = await self.far.wait_gone()
+        except (MediacoreError, OSError) as error:
+            log.error("line failed", extra={"line": self.line, "error": type(error).__name__})
+            reason = LineEnd.ERROR
         self._post(LineGone(self.line, reason.value))
 
     async def wait_ended(self) -> None:
@@ -139,15 +157,23 @@ class LineSide:
         if self._task is not None and not self._task.done():
             self._task.cancel()
         words = {e.value: e for e in LineEnd}
+        await self.hang_up(words.get(reason, LineEnd.HANGUP))
+        await self.close_media()
+
+    async def hang_up(self, reason: LineEnd) -> None:
+        """End the signalling; never raises and never takes long."""
         try:
             async with asyncio.timeout(_CLOSE_S):
-                await self.far.hangup(words.get(reason, LineEnd.HANGUP))
+                await self.far.hangup(reason)
         except TimeoutError:
             log.warning("hang-up took too long", extra={"line": self.line})
-        await self.close_media()
+        except (MediacoreError, OSError) as error:
+            log.error("hang-up failed", extra={"line": self.line, "error": type(error).__name__})
 
     async def close_media(self) -> None:
         """Close the leg and what works on it, recordings complete; idempotent."""
+        if self._late is not None:
+            await self._close(self._late)
         leg = self.leg
         if leg is None or self._closed.is_set():
             return
@@ -157,18 +183,26 @@ class LineSide:
         self.forks.close()
         self.bed.stop()
         await self.taping.close()
+        await self._close(leg)
+
+    async def _close(self, leg: Leg) -> None:
         if not leg.closed:
             leg.close()
-        if not self._closed.is_set():
-            try:
-                async with asyncio.timeout(_CLOSE_S):
-                    await self._closed.wait()
-            except TimeoutError:
-                log.error("leg did not close", extra={"line": self.line})
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self._closed.wait()
+        except TimeoutError:
+            log.error("leg did not close", extra={"line": self.line})
 
-    def _give_back(self, leg: Leg) -> None:
-        """A leg that came too late. The hub forgets it, the engine closes it."""
+    def _too_late(self, leg: Leg) -> None:
+        """A leg for a line that has ended: closed here, freed with the others of the call."""
+        self._late = leg
+        self._services.hub.attach(leg, self._on_late)
         leg.close()
+
+    def _on_late(self, event: MediaEvent) -> None:
+        if isinstance(event, LegClosed):
+            self._closed.set()
 
     # -- media
 
@@ -186,6 +220,7 @@ class LineSide:
             self._post,
             directory=services.records,
             stem=self.line,
+            link=services.link,
         )
         self.forks = Forks(
             services.hub,
@@ -196,13 +231,17 @@ class LineSide:
             call_id=self.line,
             seed=services.seed,
             local_host=services.media_host,
+            resolve=services.resolve,
+            connect=services.connect,
         )
         services.hub.attach(leg, self._on_media)
         self._on_up(self)
 
-    def take_with(self, take: Callable[[], None]) -> None:
-        """Let somebody else drain the record and note taps (who has `tap`)."""
+    def take_with(self, take: Callable[[], None], caller_speaks: Callable[[], bool | None]) -> None:
+        """Let somebody else drain the record and note taps (who has `tap`). caller_speaks: what
+        the notes say of the last frame, None = nothing."""
         self._take_media = take
+        self.caller_speaks = caller_speaks
 
     def _on_media(self, event: MediaEvent) -> None:
         self.last_at = max(self.last_at, event.at)
@@ -214,8 +253,14 @@ class LineSide:
                 self.tap.take()
             if self._hearing is not None:
                 self._hearing.take()
+            if self._taps % _FAR_DELAY_EVERY == 0:
+                self._measure_far_delay()
             if self._taps % _MEDIA_EVERY:
                 return
+        elif isinstance(event, EventsLost):
+            self._post(Media(self.line, replace(event, at=self.last_at)))
+            self._resync(event.tick)
+            return
         elif isinstance(event, LegClosed):
             self._closed.set()
         elif isinstance(event, PlayoutCut):
@@ -230,6 +275,45 @@ class LineSide:
         elif isinstance(event, SpeechStarted | SpeechEnded) and self._hearing is not None:
             self._hearing.speech(started=isinstance(event, SpeechStarted))
         self._post(Media(self.line, event))
+
+    def resync(self) -> None:
+        """Events of this line were dropped on the way to the call."""
+        if self.leg is not None and not self._closed.is_set():
+            self._resync(self._services.hub.engine.stats().ticks)
+
+    def _resync(self, tick: int) -> None:
+        """Events are gone: what the counters tell of them."""
+        leg = self.leg
+        assert leg is not None
+        stats = leg.stats()
+        at = stats.ticks * leg.srate_hz * TICK_MS // 1000
+        self.player.cut(stats.generation)
+        idle = self.player.idle
+        if self.speaking is not None:
+            self.speaking.drop(stats.generation)
+            idle = idle and self.speaking.idle
+        if self._take_media is not None:
+            self._take_media()
+        else:
+            self.tap.take()
+        speaks = self.caller_speaks()
+        if self._hearing is not None:
+            self._hearing.take()
+            if speaks is not None and speaks != self._hearing.speaking:
+                self._hearing.speech(started=speaks)
+        drained = idle and stats.queued_samples == stats.played_samples + stats.flushed_samples
+        self._post(Resynced(self.line, tick, at, stats.generation, speaks, drained))
+
+    def _measure_far_delay(self) -> None:
+        """Half the round trip and what the far end holds back (RFC 3550 §6.4.1)."""
+        leg = self.leg
+        assert leg is not None
+        stats = leg.stats()
+        if not stats.rtcp_packets:
+            return
+        held_ms = max(_MIN_FAR_DELAY_MS, 2 * stats.far_jitter_us // 1000)
+        self.far_delay_ms = stats.rtt_us // 2000 + held_ms
+        self._post(FarDelaySeen(self.line, self.far_delay_ms))
 
     def arm(self, *, stops: bool) -> None:
         """What the caller's speech does to the voice, outside a conversation."""
@@ -267,8 +351,7 @@ class LineSide:
 
     def free(self) -> None:
         """Give the leg's memory back, when the call is over and its counters were read."""
-        leg = self.leg
-        if leg is None:
-            return
-        self._services.hub.detach(leg)
-        leg.free()
+        for leg in (self.leg, self._late):
+            if leg is not None:
+                self._services.hub.detach(leg)
+                leg.free()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 
@@ -12,6 +11,7 @@ from mediacore.flow.findings import Code
 from mediacore.flow.source import DocumentError, read_source
 from mediacore.runtime.actions import FetchDocument, PostStatus, SendRequest
 from mediacore.runtime.inputs import DocumentFetched, Event, HttpReplied
+from mediacore.session.aftercall import encode_json
 from mediacore.session.services import Services
 from mediacore.web.client import HttpRequest
 from mediacore.web.signing import sign_document_request
@@ -19,7 +19,8 @@ from mediacore.web.url import loggable
 
 _FETCH_MS = 30_000
 _DOCUMENT_BYTES = 1 << 20
-_STATUS_WAITING = 100  # status posts per call that may wait; more are dropped, oldest first
+_STATUS_WAITING = 100  # status posts per URL that may wait; more are dropped, oldest first
+_LAST_S = 5.0  # for the status posts that are left when the call is over
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -33,8 +34,10 @@ class Outside:
         self._group = group
         self._post = post
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._status: deque[PostStatus] = deque(maxlen=_STATUS_WAITING)
-        self._sender: asyncio.Task[None] | None = None
+        self._status: dict[str, deque[PostStatus]] = {}
+        self._senders: set[asyncio.Task[None]] = set()
+        self.dropped = 0
+        """Status posts that nobody could be told any more."""
 
     def cancel(self, op: str) -> None:
         """Nobody waits for it any more."""
@@ -51,29 +54,40 @@ class Outside:
         self._start(action.op, self._fetch(action))
 
     def status(self, action: PostStatus) -> None:
-        """Tell a status URL, in order."""
-        self._status.append(action)
-        if self._sender is None or self._sender.done():
-            self._sender = self._group.create_task(self._send_status())
+        """Tell a status URL: once, in order; a slow URL does not hold up the others."""
+        waiting = self._status.get(action.url)
+        if waiting is None:
+            waiting = self._status[action.url] = deque()
+            sender = self._group.create_task(self._send_status(action.url, waiting))
+            self._senders.add(sender)
+            sender.add_done_callback(self._senders.discard)
+        if len(waiting) >= _STATUS_WAITING:
+            waiting.popleft()
+            self.dropped += 1
+        waiting.append(action)
 
-    def close(self) -> None:
-        """Cancel what runs; status posts that wait are still sent."""
-        for task in self._tasks.values():
-            task.cancel()
-        self._tasks.clear()
+    async def wait_told(self) -> None:
+        """Wait until the status posts that are left were sent, at most 5 s."""
+        if self._senders:
+            await asyncio.wait(tuple(self._senders), timeout=_LAST_S)
+        self.dropped += sum(len(waiting) for waiting in self._status.values())
 
     def _start(self, op: str, work: Coroutine[object, object, None]) -> None:
         task = self._group.create_task(work)
         self._tasks[op] = task
-        task.add_done_callback(lambda _: self._tasks.pop(op, None))
+        task.add_done_callback(lambda done: self._forget(op, done))
+
+    def _forget(self, op: str, done: asyncio.Task[None]) -> None:
+        if self._tasks.get(op) is done:
+            del self._tasks[op]
 
     async def _request(self, action: SendRequest) -> None:
         headers = dict(action.headers)
         body = b""
         if isinstance(action.body, str):
-            body = action.body.encode()
+            body = action.body.encode("utf-8", "replace")
         elif action.body is not None:
-            body = json.dumps(action.body).encode()
+            body = encode_json(action.body)
             headers.setdefault("Content-Type", "application/json")
         reply = await self._services.client.send(
             HttpRequest(
@@ -91,20 +105,20 @@ class Outside:
     async def _fetch(self, action: FetchDocument) -> None:
         self._post(await fetch_document(self._services, action.op, action.url, action.body))
 
-    async def _send_status(self) -> None:
-        while self._status:
-            action = self._status.popleft()
-            body = json.dumps(action.body).encode()
+    async def _send_status(self, url: str, waiting: deque[PostStatus]) -> None:
+        while waiting:
+            body = encode_json(waiting.popleft().body)
             await self._services.client.send(
-                HttpRequest("POST", action.url, _JSON, body, total_ms=_FETCH_MS)
+                HttpRequest("POST", url, _JSON, body, total_ms=_FETCH_MS)
             )
+        del self._status[url]
 
 
 async def fetch_document(
     services: Services, op: str, url: str, body: Mapping[str, object]
 ) -> DocumentFetched:
     """POST the call's data; read the document that comes back."""
-    data = json.dumps(body).encode()
+    data = encode_json(body)
     headers = dict(_JSON)
     if services.document_secret:
         headers |= sign_document_request(services.document_secret, url, data)

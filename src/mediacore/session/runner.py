@@ -13,10 +13,12 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import TypeGuard
 
 from mediacore.call.actions import Evidence, LogDecision, TurnCompleted
 from mediacore.call.record import CallRecord, ErrorNote, Usage
 from mediacore.errors import MediaError
+from mediacore.events import LegClosed, LegOpened
 from mediacore.flow.document import Document
 from mediacore.runtime import actions as a
 from mediacore.runtime.inputs import (
@@ -25,6 +27,7 @@ from mediacore.runtime.inputs import (
     HangupAsked,
     LineGone,
     Media,
+    PlayFailed,
     SpendChecked,
     Tick,
 )
@@ -49,7 +52,10 @@ from mediacore.units import TICK_MS
 log = logging.getLogger("mediacore.session")
 Decide = Callable[[str, str, Evidence], None]
 """Takes a decision's name, verdict and evidence for the decision log."""
-_MAX_QUEUE = 4096
+_MAX_QUEUE = 4096  # events that wait; more media is dropped and the line resynchronised
+_MAX_COMMANDS = 256  # commands that wait for their answer; more are refused
+_LAST_STEPS = 10_000
+_EARLY = 100  # decisions and errors before there is media; the first ones are dropped
 
 
 class _CallOverError(Exception):
@@ -57,7 +63,13 @@ class _CallOverError(Exception):
 
 
 class CallRunner:
-    """Runs one call. `run` once; `post` and `command` from anywhere on the loop."""
+    """Runs one call. `run` once; `post` and `command` from anywhere on the loop.
+
+    The queue is bounded by its sources: commands wait for at most 256 answers and are refused with
+    503 beyond that; media events are dropped and counted when 4096 events wait, then what the
+    legs' counters tell replaces them; every other event belongs to one operation or task of the
+    call, and those are bounded by `RunSettings`.
+    """
 
     def __init__(
         self,
@@ -95,6 +107,13 @@ class CallRunner:
         self._recorded = ""  # the line that the record is about
         self._runs: list[AiRun] = []
         self._dropped = 0
+        self._behind: set[str] = set()  # lines whose media events were dropped
+        self._crashed = False
+        self._early: deque[tuple[int, LogDecision]] = deque(maxlen=_EARLY)
+        self._early_errors: deque[ErrorNote] = deque(maxlen=_EARLY)
+        self.record: CallRecord | None = None
+        """What is kept of the call once `run` is over, also when it was cancelled; None when it
+        never had media."""
         self._op_lines: dict[str, str] = {}  # stops name only the operation
 
     @property
@@ -111,8 +130,9 @@ class CallRunner:
 
     def post(self, event: Event) -> None:
         """Give the call an event."""
-        if len(self._queue) >= _MAX_QUEUE and isinstance(event, Media):
-            self._dropped += 1  # the call is stuck; its media goes on in the core
+        if len(self._queue) >= _MAX_QUEUE and _may_drop(event):
+            self._dropped += 1
+            self._behind.add(event.line)
             return
         self._queue.append(event)
         self._arrived.set()
@@ -121,6 +141,9 @@ class CallRunner:
         """Give the call a command; `make` gets the request number."""
         if self._state.over:
             reply(Answer("410", "the call is over"))
+            return
+        if len(self._answers) >= _MAX_COMMANDS:
+            reply(Answer("503", "the call is behind with its commands"))
             return
         self._requests += 1
         self._answers[self._requests] = reply
@@ -133,7 +156,7 @@ class CallRunner:
     # -- the owner
 
     async def run(self) -> CallRecord | None:
-        """Own the call until it has ended. Cancelling hangs up. None when it never had media."""
+        """Own the call until it has ended. Cancelling hangs up; `record` is there in any case."""
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -143,15 +166,16 @@ class CallRunner:
                 await self._own()
                 for side in self._sides.values():
                     await side.wait_ended()
+                await self._outside.wait_told()
                 raise _CallOverError  # leaving by an exception cancels the children
         except* _CallOverError:
             pass
+        except* Exception:
+            self._crashed = True
+            raise
         finally:
-            await to_the_end(self._clean_up())
-        meter = self._state.meter
-        if self._purse is not None and meter is not None and meter.day is not None:
-            await self._purse.settle(meter.day.used.money_micros)
-        return await self._record()
+            await to_the_end(self._finish())
+        return self.record
 
     def _begin(self) -> None:
         main = self._state.main
@@ -183,11 +207,34 @@ class CallRunner:
                 offered = True
                 self._state, actions = begin_document(self._state, self._document, now)
                 self._execute_all(actions)
+            self._choose_recorded()
+            if self._behind and not self._queue:
+                self._catch_up()
             self._arm_deadline()
 
+    def _catch_up(self) -> None:
+        """Media events were dropped: what the legs' counters tell of them."""
+        behind, self._behind = self._behind, set()
+        for line in behind:
+            if line in self._sides:
+                self._sides[line].resync()
+
     def _before(self, event: Event) -> None:
-        if isinstance(event, Media) and event.line == self._recorded and self._recorder:
-            self._recorder.media(event.event)
+        recorder = self._recorder
+        if recorder is None:
+            return
+        if isinstance(event, Media) and event.line == self._recorded:
+            recorder.media(event.event)
+        elif isinstance(event, PlayFailed):
+            self._note("playback", event.error_class.value, event.detail)
+
+    def _note(self, source: str, error_class: str, message: str, recovery: str = "") -> None:
+        """Keep an error for the record; early ones are kept until there is a recorder."""
+        note = ErrorNote(self._position(), source, error_class, message, recovery)
+        if self._recorder is not None:
+            self._recorder.error(note)
+        else:
+            self._early_errors.append(note)
 
     def _arm_deadline(self) -> None:
         due_us = next_deadline(self._state)
@@ -209,23 +256,17 @@ class CallRunner:
     def _report(self, report: AttemptReport) -> None:
         if report.outcome is not Outcome.FAILED:
             return
-        note = ErrorNote(
-            self._position(),
-            f"{report.slot} {report.provider}",
-            report.error.value if report.error else "",
-            report.detail,
-            report.then.value,
-        )
-        if self._recorder is not None:
-            self._recorder.error(note)
+        error_class = report.error.value if report.error else ""
+        source = f"{report.slot} {report.provider}"
+        self._note(source, error_class, report.detail, report.then.value)
         log.warning(
             "provider failed",
             extra={
                 "call": self.call_id,
                 "slot": report.slot,
                 "provider": report.provider,
-                "error_class": note.error_class,
-                "then": note.recovery,
+                "error_class": error_class,
+                "then": report.then.value,
             },
         )
 
@@ -236,18 +277,25 @@ class CallRunner:
     # -- lines
 
     def _line_up(self, side: LineSide) -> None:
-        """A line has media. The call's own line is what the record is about."""
-        if self._recorder is None and self._state.main in (side.line, ""):
-            self._record_line(side)
+        """A line has media: the call's own is recorded from its first sample."""
+        if side.line == self._state.main:
+            self._choose_recorded()
 
-    def _record_line(self, side: LineSide) -> None:
+    def _choose_recorded(self) -> None:
+        """The record is about the call's own line, of a dial the one that was committed to."""
+        side = self._sides.get(self._state.main)
+        if self._recorder is not None or side is None or side.leg is None:
+            return
         leg = side.leg
-        assert leg is not None
         self._recorded = side.line
         audio = self._audio(leg.srate_hz) if self._audio is not None else None
         recorder = Recorder(leg, self.call_id, self._services.wallclock(), audio, side.tap)
         self._recorder = recorder
-        side.take_with(recorder.take_media)
+        for at, decision in self._early:
+            recorder.decision(at, decision)
+        for note in self._early_errors:
+            recorder.error(note)
+        side.take_with(recorder.take_media, lambda: recorder.caller_speaks)
 
     def _dial(self, action: a.DialLine) -> None:
         gateway = self._services.gateway
@@ -275,6 +323,7 @@ class CallRunner:
             try:
                 self._execute(action)
             except MediaError as error:
+                self._note("core", type(error).__name__, str(error))
                 log.error(
                     "core refused an action",
                     extra={
@@ -428,64 +477,128 @@ class CallRunner:
         self.post(SpendChecked(action.reservation, not reason, reason))
 
     def _decided(self, name: str, verdict: str, evidence: Evidence) -> None:
+        decision = LogDecision(name, verdict, evidence)
         if self._recorder is not None:
-            self._recorder.decision(self._position(), LogDecision(name, verdict, evidence))
+            self._recorder.decision(self._position(), decision)
+        else:
+            self._early.append((0, decision))
         self._decide(name, verdict, evidence)
 
     # -- the end
 
-    async def _clean_up(self) -> None:
-        """Whatever the reason for leaving: commands are answered, no line or leg is left."""
+    async def _finish(self) -> None:
+        """Whatever the reason for leaving: nothing is left, everybody is told, the record made."""
         if self._deadline is not None:
             self._deadline.cancel()
+        for agent in self._agents.values():
+            agent.end()
+        for side in self._sides.values():
+            await side.hang_up(LineEnd.HANGUP)
+            await side.close_media()
+        self._tell_the_end()
         for reply in self._answers.values():
             reply(Answer("410", "the call is over"))
         self._answers.clear()
-        for side in self._sides.values():
-            await side.far.hangup(LineEnd.HANGUP)
-            await side.close_media()
-
-    async def _record(self) -> CallRecord | None:
-        recorder, side = self._recorder, self._sides.get(self._recorded)
         self._bridges.close()
+        await self._settle()
         try:
-            if recorder is None or side is None or side.leg is None:
-                return None
-            return await asyncio.to_thread(self._finish, recorder, side)
+            await self._make_record()
         finally:
-            for one in self._sides.values():
-                one.free()
+            for side in self._sides.values():
+                side.free()
 
-    def _finish(self, recorder: Recorder, side: LineSide) -> CallRecord:
+    def _tell_the_end(self) -> None:
+        """Let the state come to its end when nobody is left to carry anything out: what is to be
+        told is told, and time passes at once."""
+        try:
+            now = self._services.clock_us()
+            self._last_step(HangupAsked("error" if self._crashed else "cancelled"), now)
+            for _ in range(_LAST_STEPS):
+                due_us = next_deadline(self._state)
+                if self._queue:
+                    self._last_step(self._queue.popleft(), now)
+                elif self._state.over or due_us is None:
+                    return
+                else:
+                    now = max(now, due_us)
+                    self._last_step(Tick(), now)
+        except Exception:
+            log.exception("the end of a call was not told", extra={"call": self.call_id})
+
+    def _last_step(self, event: Event, now: int) -> None:
+        if self._state.over:
+            return
+        self._before(event)
+        self._state, actions = step(self._state, event, now)
+        for action in actions:
+            match action:
+                case a.Log() | a.Publish() | a.AnswerCommand() | a.DeliverPayload():
+                    self._execute(action)
+                case a.Talk(action=TurnCompleted(turn)) if self._recorder is not None:
+                    self._recorder.turn(turn)
+
+    async def _settle(self) -> None:
+        """Give back what is left of the day's money."""
+        meter = self._state.meter
+        if self._purse is None:
+            return
+        used = meter.day.used.money_micros if meter is not None and meter.day is not None else 0
+        await self._purse.settle(used)
+
+    async def _make_record(self) -> None:
+        recorder, side = self._recorder, self._sides.get(self._recorded)
+        if recorder is None or side is None or side.leg is None:
+            return
+        self.record = await asyncio.to_thread(self._finish_record, recorder, side)
+
+    def _finish_record(self, recorder: Recorder, side: LineSide) -> CallRecord:
         assert side.leg is not None
         recorder.take_media()
         services = self._services
-        engine = services.hub.engine
-        ended_at = side.leg.stats().ticks * side.leg.srate_hz * TICK_MS // 1000
-        usage = Usage(
-            input_tokens=sum(r.input_tokens for r in self._runs),
-            output_tokens=sum(r.output_tokens for r in self._runs),
-            spoken_chars=sum(r.spoken_chars for r in self._runs),
-            recognised_ms=side.recognised_ms,
-        )
         record = recorder.finish(
-            ended_at=ended_at,
-            end_reason=self._state.end_reason or "cancelled",
-            transport=side.far.transport,
+            ended_at=side.leg.stats().ticks * side.leg.srate_hz * TICK_MS // 1000,
+            end_reason="error" if self._crashed else self._state.end_reason or "cancelled",
+            transport=replace(side.far.transport, far_delay_ms=side.far_delay_ms),
             agent=services.settings.app_name,
             providers={
                 "stt": services.stt.info.name,
                 "tts": services.tts.info.name,
                 **({"llm": services.llm.info.name} if services.llm is not None else {}),
             },
-            usage=usage,
+            usage=self._usage(),
             pacer={},
         )
-        if not engine.running:
-            return record
-        return replace(record, pacer=_counters(engine.pacer_stats()))
+        record = replace(record, lost=(*record.lost, *self._lost()))
+        engine = services.hub.engine
+        return replace(record, pacer=_counters(engine.pacer_stats())) if engine.running else record
+
+    def _usage(self) -> Usage:
+        meter, prices = self._state.meter, self._services.settings.money.prices
+        priced = meter is not None and prices is not None
+        return Usage(
+            input_tokens=sum(r.input_tokens for r in self._runs),
+            output_tokens=sum(r.output_tokens for r in self._runs),
+            spoken_chars=sum(r.spoken_chars for r in self._runs),
+            recognised_ms=sum(side.recognised_ms for side in self._sides.values()),
+            cost_micros=meter.call.used.money_micros if priced and meter is not None else None,
+            currency=prices.currency if priced and prices is not None else "",
+        )
+
+    def _lost(self) -> tuple[str, ...]:
+        """What of the call could not be kept or told, in words."""
+        found = []
+        if self._dropped:
+            found.append(f"events: {self._dropped} of the media were dropped, the call was behind")
+        if self._outside.dropped:
+            found.append(f"status: {self._outside.dropped} posts were not sent")
+        return tuple(found)
 
 
 def _counters(stats: object) -> dict[str, int]:
     names = getattr(stats, "__slots__", ())
     return {name: int(getattr(stats, name)) for name in names}
+
+
+def _may_drop(event: Event) -> TypeGuard[Media]:
+    """Media whose effect the leg's counters tell as well."""
+    return isinstance(event, Media) and not isinstance(event.event, LegOpened | LegClosed)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from mediacore.policy.spend import SpendStore
 from mediacore.runtime.settings import RunSettings
+from mediacore.session.forks import Resolve, resolve_any
 from mediacore.session.hub import MediaHub
 from mediacore.session.sounds import Sounds
+from mediacore.session.wsfork import WsFork, connect_ws
 from mediacore.slots.driver import LlmDriver, SttDriver, TtsDriver
 from mediacore.slots.gateway import Gateway
 from mediacore.slots.report import Clock
@@ -23,7 +25,8 @@ class Services:
 
     records: directory of call records and recordings. llm: None = documents with `ai` are refused.
     gateway: None = nothing can be dialled. spend: with `campaign`, the day's money.
-    document_secret: signs document requests, "" = unsigned. ids: new unique call ids.
+    document_secret: signs document requests, "" = unsigned. ids: new unique call ids. link: URL of
+    a recording's file. resolve, connect: of taps and streams; where targets are refused.
     """
 
     hub: MediaHub
@@ -43,3 +46,6 @@ class Services:
     campaign: str = ""
     document_secret: str = ""
     media_host: str = "127.0.0.1"
+    link: Callable[[Path], str] = lambda path: path.resolve().as_uri()
+    resolve: Resolve = resolve_any
+    connect: Callable[..., WsFork] = connect_ws

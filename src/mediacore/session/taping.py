@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import queue
 import re
 import threading
@@ -24,6 +25,7 @@ from mediacore.session.tapping import RecordTap
 _WAITING_BLOCKS = 100  # about 10 s of audio; more means that the disk has stopped
 _CLOSE_S = 5.0
 _BED_MS = 1600  # what an empty bed has room for
+_MAX_NAME = 100  # characters, the ending not counted
 _BEEP = Ringback((1000,), (250,))
 
 
@@ -133,6 +135,14 @@ class _Tape:
             self._failed = str(error)
 
 
+def _file_name(text: str) -> str:
+    """Safe in any directory; names that were changed stay apart by a digest."""
+    safe = re.sub(r"[^A-Za-z0-9_-]", "_", text)
+    if safe == text and len(text) <= _MAX_NAME:
+        return text
+    return f"{safe[:_MAX_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
 class Taping:
     """Executes StartRecording and what goes with it for one leg.
 
@@ -167,7 +177,7 @@ class Taping:
             return
         self._tap.take()
         suffix = "mp3" if action.format == "mp3" else "wav"
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", f"{self._stem}-{action.op}")
+        name = _file_name(f"{self._stem}-{action.op}")
         tape = _Tape(action, self._directory / f"{name}.{suffix}", self._tap.srate_hz)
         self._tapes[action.op] = tape
         self._tap.add(tape)

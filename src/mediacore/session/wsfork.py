@@ -170,11 +170,21 @@ class StreamFormat:
 
 
 class WsFork:
-    """Sends one fork. A slow peer loses the oldest messages; one that stalls ends it."""
+    """Sends one fork. A slow peer loses the oldest messages; one that stalls ends it.
 
-    def __init__(self, uri: str, form: Format, bearer_token: str = "") -> None:
+    open_session: makes the HTTP session, whose connector decides on addresses.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        form: Format,
+        bearer_token: str = "",
+        open_session: Callable[[aiohttp.ClientTimeout], aiohttp.ClientSession] | None = None,
+    ) -> None:
         self._uri = uri
         self._form = form
+        self._open_session = open_session
         self._headers = {"Authorization": f"Bearer {bearer_token}"} if bearer_token else {}
         self._queue: deque[Message] = deque()
         self._wake = asyncio.Event()
@@ -200,7 +210,7 @@ class WsFork:
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
         try:
-            async with aiohttp.ClientSession(timeout=timeout) as session:
+            async with self._session(timeout) as session:
                 async with asyncio.timeout(_CONNECT_S):
                     ws = await session.ws_connect(
                         self._uri, headers=self._headers, autoping=True, max_msg_size=1 << 20
@@ -213,6 +223,11 @@ class WsFork:
             raise MediacoreError(f"{_host(self._uri)} is too slow") from None
         except aiohttp.ClientError as error:
             raise MediacoreError(f"{_host(self._uri)}: {error}") from None
+
+    def _session(self, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientSession:
+        if self._open_session is not None:
+            return self._open_session(timeout)
+        return aiohttp.ClientSession(timeout=timeout)
 
     async def _serve(
         self, ws: aiohttp.ClientWebSocketResponse, running: Callable[[], None]

@@ -24,6 +24,7 @@ from mediacore.simulate.violation import Rule, broken
 _TAG: Final = re.compile(r"r(\d+)g(\d+)")
 _SLACK_SAMPLES: Final = 480  # three ticks: the media clock is estimated
 _SLACK_US: Final = 20_000
+_NOT_THE_LINE: Final = (talk.CancelReply, talk.TurnCompleted)
 _AFTER: Final = (a.AnswerCommand, a.EndLine, a.Log)
 
 
@@ -124,6 +125,8 @@ class Checker:
     def _line(self, action: Any) -> None:
         kind = type(action)
         if kind is a.EndLine or kind is a.Publish:
+            return
+        if kind is a.Talk and type(action.action) in _NOT_THE_LINE:
             return
         if kind is a.JoinLines or kind is a.PartLines:
             named: tuple[str, ...] = (action.a, action.b)

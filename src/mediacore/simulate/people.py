@@ -29,7 +29,7 @@ SAID: Final = (
     "",
 )
 _DIGITS: Final = "1239#"
-_PATIENCE: Final = (2, 6, 15, 30, 45)
+_PATIENCE: Final = (3, 10, 25, 45, 70)
 
 
 class Person:

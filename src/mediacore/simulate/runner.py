@@ -29,7 +29,7 @@ _MAIN: Final = "call-1"
 _STEPS: Final = 4000
 _LATE: Final = 12  # deliveries to a call that is over
 _AHEAD_US: Final = 1000
-_ODDS: Final = (0, 1, 1, 1, 2, 2, 3)  # of the weathers
+_ODDS: Final = (0, 0, 0, 1, 1, 1, 1, 2, 2, 3)  # of the weathers
 _MASK: Final = (1 << 61) - 1
 
 Watch = Callable[[int, str, object, RunState, Sequence[Action]], None]
@@ -153,7 +153,7 @@ class _Call:
                 controllers.order("answer", {}, world.delay("controller", 1, 2000))
         if dice.random() < 0.05:
             world.give("outside", i.HangupAsked("shutdown"), world.delay("outside", 0, 30_000))
-        if dice.random() < 0.1 and not scenario.outbound:  # gone before anybody answers
+        if dice.random() < 0.04 and not scenario.outbound:  # gone before anybody answers
             world.give("gateway", i.LineGone(_MAIN, "cancel"), world.delay("outside", 0, 900))
 
     def _run(self) -> None:

@@ -42,7 +42,7 @@ class Scenario:
     settings: RunSettings
     commands: int = 0
     within_s: float = 20.0
-    talkative: int = 4
+    talkative: int = 8
     outbound: bool = False
 
 
@@ -177,8 +177,8 @@ def scenarios(evaluator: Evaluator) -> tuple[Scenario, ...]:
         Scenario("contested", docs["transfer"], base, commands=6, within_s=15),
         Scenario("media", docs["media"], base, commands=1),
         Scenario("web", docs["web"], base, commands=1),
-        Scenario("money", docs["agent"], tight, talkative=6),
-        Scenario("turns", docs["agent"], timed, talkative=6, commands=1),
+        Scenario("money", docs["agent"], tight, talkative=12),
+        Scenario("turns", docs["agent"], timed, talkative=12, commands=1),
         Scenario("time", docs["long"], timed, commands=1),
         Scenario("controlled", None, base, commands=10, within_s=12),
         Scenario("outbound", None, base, commands=8, within_s=15, outbound=True),

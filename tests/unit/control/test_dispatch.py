@@ -169,14 +169,29 @@ class TestRouting:
         desk.host.state("c1", "created")
         assert desk.dispatcher.snapshot().unrouted == 1
         desk.host.ring("c1", "office", "p1")
-        late = desk.client(contexts=["office"])
         desk.host.state("c1", "ringing")
         offer, state = first.take()
         assert offer["event_type"] == "calling.call.receive"
         assert offer["params"]["call_id"] == "c1" and offer["params"]["node_id"] == "node"
         assert offer["project_id"] == "p1" and offer["timestamp"] == 1.5
         assert state["params"]["call_state"] == "ringing"
-        assert other_context.take() == other_project.take() == late.take() == []
+        assert other_context.take() == other_project.take() == []
+
+    def test_a_controller_that_comes_late_is_offered_what_still_rings(self, desk: Desk) -> None:
+        desk.host.ring("c1", "office", "p1")
+        desk.host.ring("c2", "office", "p1")
+        desk.host.state("c2", "answered")
+        desk.host.ring("c3", "home", "p1")
+        late = Client(desk)
+        late.say(
+            "signalwire.connect",
+            authentication={"project": "p1", "token": "t1"},
+            contexts=["office"],
+        )
+        offers = [e for e in late.take() if e["event_type"] == "calling.call.receive"]
+        assert [offer["params"]["call_id"] for offer in offers] == ["c1"]
+        late.say("signalwire.receive", contexts=["home"])
+        assert late.kinds() == ["receive"]
 
     def test_node_clients_subscribe_after_connecting(self, desk: Desk) -> None:
         client = desk.client()

@@ -189,3 +189,13 @@ def test_a_tool_by_its_name_alone(tmp_path):
     path.write_text("- tool: next_step\n- say: x\n  hangup: sold\n")
     (call,) = ask(ScriptLlm.from_file(path), user("x"))
     assert isinstance(call, ToolCall) and (call.name, call.arguments) == ("next_step", "{}")
+
+
+def test_the_script_in_the_documentation(tmp_path):
+    text = (Path(__file__).parents[3] / "docs" / "scripted-model.md").read_text()
+    path = tmp_path / "s.yaml"
+    path.write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    llm = ScriptLlm.from_file(path)
+    assert said(ask(llm)) == "Hello. Which order is it about?"
+    assert ask(llm, user("No, thanks"))[-1] == LlmHangup("completed")
+    assert said(ask(llm, user("What?"))) == "Pardon?"

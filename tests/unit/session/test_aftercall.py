@@ -243,8 +243,12 @@ def test_verdicts_on_replies():
     assert not accepted(HttpReply(302, error="bad_redirect"))
     assert [s for s in (400, 401, 403, 404, 408, 410, 425, 429, 500, 503)
             if hopeless(HttpReply(s))] == [400, 401, 403, 404, 410]  # fmt: skip
-    assert hopeless(HttpReply(0, error="blocked_address")) and hopeless(HttpReply(0, error="bad_url"))
-    assert not hopeless(HttpReply(0, error="refused")) and not hopeless(HttpReply(0, error="timeout"))
+    assert hopeless(HttpReply(0, error="blocked_address")) and hopeless(
+        HttpReply(0, error="bad_url")
+    )
+    assert not hopeless(HttpReply(0, error="refused")) and not hopeless(
+        HttpReply(0, error="timeout")
+    )
 
 
 def test_json_whatever_the_data_holds():

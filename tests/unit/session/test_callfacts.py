@@ -3,9 +3,11 @@ from dataclasses import replace
 from mediacore.call.record import DecisionNote
 from mediacore.policy.prices import PriceBook
 from mediacore.postcall.facts import Accounting, CallDates, PublicError, TrailEntry
+from mediacore.postcall.payload import build_payload
 from mediacore.runtime.settings import Money
 from mediacore.session.callfacts import SessionFacts, caller_utterances, post_call_input
 from support import ended_run as given
+from support.call_sim import Sim
 from support.ended_run import PRICED, WALL_US, S, ended_run
 
 
@@ -37,7 +39,9 @@ def test_what_is_not_known_is_left_out():
     document = {k: v for k, v in given.DOCUMENT.items() if k != "post_prompt"}
     run = ended_run(document, closing_us=None, opened_us=None)
     run = replace(run, talk=replace(run.talk, clock=given.MediaClock()))
-    found = post_call_input(run, given.line(answered_us=None, closing_us=None), given.state(vars={}))
+    found = post_call_input(
+        run, given.line(answered_us=None, closing_us=None), given.state(vars={})
+    )
     assert found.post_prompt_text is None
     assert found.dates == CallDates(WALL_US + 10 * S, None, None, WALL_US + 11 * S, None)
     assert found.media_start_us == WALL_US + 11 * S
@@ -138,3 +142,21 @@ def test_what_the_caller_said():
         "It is four seven one, please.",
         "Thanks, I live in Berlin.",
     )
+
+
+def test_a_played_conversation_with_an_interruption_and_an_open_turn():
+    sim = Sim(replies=[["I can look that up for you if you give me the number of it."], ["Sure."]])
+    sim.caller_says("where is my order", 500).run(3_500)
+    sim.caller_says("four seven one", 3_500, ms=1_500).run(5_400)
+    assert sim.state.caller.said or sim.state.agent is not None  # a turn is open
+    run = replace(ended_run(), talk=sim.state, tools=(), errors=())
+    found = post_call_input(run, given.line(), given.state())
+    assert found.media_start_us == WALL_US + 1 * S  # the simulation's leg opened at one second
+    assert len(found.turns) > len(sim.state.turns)
+    payload = build_payload(found)
+    log, raw = payload["call_log"], payload["raw_call_log"]
+    assert isinstance(log, list) and isinstance(raw, list)
+    assert [e["content"] for e in raw if e["role"] == "user"] == list(caller_utterances(run))
+    (cut,) = [e for e in log if e.get("barged")]
+    heard, meant = cut["text_heard_approx"], cut["text_spoken_total"]
+    assert cut["content"] == heard and meant.startswith(heard) and 0 < len(heard) < len(meant)
