@@ -1,4 +1,4 @@
-"""Run all four benches and keep what they say: JSON per bench, and a picture of the main figures.
+"""Run all benches and keep what they say: JSON per bench, and a picture of the main figures.
 
 python benchmarks/run_all.py DIRECTORY [--quick]
 """
@@ -31,6 +31,10 @@ GOALS = {
     ("density", "calls_per_core"): (150, "≥"),
     ("density", "late_frames"): (0, "≤"),
     ("density", "core_bytes_per_call"): (65536, "≤"),
+    ("control", "decision_p99_us"): (1000, "≤"),
+    ("control", "document_step_us"): (100, "≤"),
+    ("control", "loop_cpu_percent_per_call"): (0.5, "≤"),
+    ("control", "late_frames"): (0, "≤"),
 }
 
 

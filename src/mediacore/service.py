@@ -25,7 +25,7 @@ from typing import Final, Self
 from urllib.parse import quote
 
 from mediacore import _core
-from mediacore.app_worker import handlers
+from mediacore.app_worker import DELIVERY_RULES, handlers
 from mediacore.assistant.params import known_params
 from mediacore.call.actions import Evidence
 from mediacore.call.record import CallRecord
@@ -136,7 +136,7 @@ class Service:
         if where is None:
             return None
         if where.startswith(("http://", "https://")):
-            return inline_document(where, "served")
+            return self._served(where)
         source = read_source(Path(where).read_bytes(), where)
         document = load_document(source, strict=config.strict, ai_params=known_params())
         wants = requires_model(document)
@@ -146,6 +146,12 @@ class Service:
                 "--llm openai:MODEL@URL, --llm tiny, or --llm scripted:FILE"
             )
         return document
+
+    def _served(self, url: str) -> Document:
+        """Goes on with the document at a URL; without one the caller is told, not left ringing."""
+        sorry = self._settings().talk.lines.failure_goodbye
+        statements = [{"transfer": {"dest": url}}, {"play": f"say:{sorry}"}, {"hangup": {}}]
+        return inline_document(statements, "served")
 
     def open_hub(self) -> MediaHub:
         """The media thread; gateways open their legs on its engine. Before entering."""
@@ -288,7 +294,7 @@ class Service:
         config = self._config
         queue: SqliteQueue | None = None
         if config.queue is not None:
-            queue = SqliteQueue(config.queue, lambda: time.time_ns() // 1_000_000)
+            queue = SqliteQueue(config.queue, lambda: time.time_ns() // 1_000_000, DELIVERY_RULES)
             stack.push_async_callback(queue.close)
             stop = asyncio.Event()
             task = asyncio.create_task(work(queue, handlers(client, queue, llm), stop))

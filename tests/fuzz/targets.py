@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
+from fuzz.outside import LINE, Outside
 from mediacore.assistant import session as assistant
 from mediacore.assistant._values import MAX_OUTPUT
 from mediacore.assistant.config import read_config
 from mediacore.assistant.datamap import Fetch, Reply, Result, resume, start
 from mediacore.assistant.effects import apply_all
 from mediacore.assistant.notes import AiError
-from mediacore.assistant.params import OWN_KEYS, PARAMS
+from mediacore.assistant.params import known_params
 from mediacore.assistant.swaig import read_reply, result_text
 from mediacore.assistant.templates import TemplateClock, TemplateLimitError, expand
 from mediacore.flow.document import load_document
@@ -22,7 +24,6 @@ from mediacore.flow.validate import examine
 from mediacore.runtime.commands import COMMANDS
 from mediacore.runtime.inputs import CommandReceived
 from mediacore.runtime.ports import Command
-from mediacore.web._body import BodyError
 from mediacore.web.url import UrlError, loggable, parse_url
 from mediacore.wire.frames import FrameError, parse
 from mediacore.wire.limits import RelayLimits
@@ -31,17 +32,20 @@ from mediacore.wire.relay_actions import Authenticate, Submit
 from mediacore.wire.relay_connection import RelayConnection
 from mediacore.wire.relay_session import Grant, RelaySession
 
-from fuzz.outside import LINE, Outside
-
 MAX_BYTES = 16_384
 CLOCK = TemplateClock(datetime(2026, 1, 2, tzinfo=UTC))
 NAMES = ("d.json", "d.yaml", "http://127.0.0.1/d")
-KEYS = {**PARAMS, **OWN_KEYS}
+KEYS = known_params()
 CONNECT = (
     b'{"jsonrpc":"2.0","id":"c","method":"signalwire.connect","params":{"version":{"major":2},'
     b'"authentication":{"project":"p","token":"t"},"contexts":["office"]}}'
 )
 CODES = frozenset(Code)
+
+
+def _must(good: bool, what: str) -> None:
+    if not good:
+        raise AssertionError(what)
 
 
 def document(data: bytes) -> None:
@@ -50,7 +54,7 @@ def document(data: bytes) -> None:
     try:
         source = read_source(data[1:], name, max_bytes=MAX_BYTES)
     except DocumentError as error:
-        assert error.code in CODES and str(error).isprintable(), error
+        _must(error.code in CODES and str(error).isprintable(), str(error))
         return
     found = examine(source, ai_params=KEYS)
     assert all(str(finding).isprintable() for finding in found.findings)
@@ -58,7 +62,7 @@ def document(data: bytes) -> None:
     try:
         loaded = load_document(source, ai_params=KEYS)
     except DocumentError as error:
-        assert fatal and error.code == fatal[0].code
+        _must(bool(fatal) and error.code == fatal[0].code, str(error))
         return
     assert not fatal
     outside = Outside({"response": "yes"}, "{}")
@@ -80,7 +84,7 @@ def frames(data: bytes) -> None:
         try:
             parse(line, MAX_BYTES)
         except FrameError as error:
-            assert error.code < 0 and error.message
+            _must(error.code < 0 and bool(error.message), str(error))
         for action in connection.receive(line, number):
             if isinstance(action, Submit):
                 _submit(outside, action, number)
@@ -109,9 +113,7 @@ _AI = {
             }
         },
     },
-    "SWAIG": {
-        "functions": [{"function": "lookup", "parameters": {}, "web_hook_url": "http://a/"}]
-    },
+    "SWAIG": {"functions": [{"function": "lookup", "parameters": {}, "web_hook_url": "http://a/"}]},
 }
 _AGENT = {"sections": {"main": [{"answer": {}}, {"ai": _AI}]}}
 
@@ -151,14 +153,13 @@ def templates(data: bytes) -> None:
 
 
 def _data_map(data_map: dict[str, object], body: str) -> None:
-    state, made = start(data_map, {"args": {"a": "b"}, "global_data": {"c": 1}}, {}, CLOCK)
+    context = {"args": {"a": "b"}, "global_data": {"c": 1}, "prompt_vars": {"d": "e"}}
+    state, made = start(data_map, context, CLOCK)
     if isinstance(made, Fetch):
-        try:
+        with suppress(UrlError):
             parse_url(made.url)
-        except UrlError:
-            pass
         loggable(made.url)
-        made = resume(state, Reply(200, body))[1]
+        made = resume(state, Reply(200, {}, body.encode("utf-8", "replace")), CLOCK)[1]
     assert isinstance(made, Result)
 
 
@@ -184,4 +185,3 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "templates": templates,
     "ai": ai,
 }
-__all__ = ["TARGETS", "BodyError"]

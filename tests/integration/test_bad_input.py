@@ -11,9 +11,8 @@ import gc
 import json
 import resource
 import zlib
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from aiohttp import web
 from mediacore.flow.findings import Code
 from mediacore.slots.llm import LlmEvent, LlmHangup, LlmRequest, LlmText
 from support.bad_world import (
-    BROKEN,
     CASE,
     Case,
     Outcome,
@@ -33,7 +31,7 @@ from support.bad_world import (
     note,
     tool_call,
 )
-from support.http_server import serving, serving_raw
+from support.http_server import serving
 
 pytestmark = [pytest.mark.realtime, pytest.mark.phone, pytest.mark.timeout(90)]
 
@@ -76,9 +74,11 @@ async def drip_page(request: web.Request) -> web.StreamResponse:
     """A byte now and then, for ever."""
     response = web.StreamResponse()
     await response.prepare(request)
-    while True:
-        await response.write(b" ")
-        await asyncio.sleep(0.2)
+    with suppress(ConnectionError):
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.2)
+    return response
 
 
 async def huge_page(request: web.Request) -> web.StreamResponse:
@@ -86,8 +86,9 @@ async def huge_page(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse()
     await response.prepare(request)
     block = b'"' + b"a" * 65_536
-    for _ in range(20_000):
-        await response.write(block)
+    with suppress(ConnectionError):
+        for _ in range(20_000):
+            await response.write(block)
     return response
 
 
@@ -107,17 +108,17 @@ ALIASES = "a: &a [x, x]\n" + "".join(
 )
 MERGE = "base: &b {main: []}\nsections:\n  <<: *b\n  main: [{hangup: {}}]\n"
 HUGE = json.dumps({"sections": {"main": [{"play": "say:" + "x" * 10_000_000}]}})
-MANY = json.dumps({"sections": {"main": [{"set": {"a": n}} for n in range(60_000)]}})
+MANY = json.dumps({"sections": {"main": [{"set": {"a": n}} for n in range(15_000)]}})
 
 BAD_DOCUMENTS: dict[str, tuple[object, str]] = {
-    "prose": ("Good morning, this is no document.", Code.SECTIONS_MISSING),
+    "prose": ("Good morning, this is no document.", Code.ELEMENT_WRONG_TYPE),
     "html": (
         "<!DOCTYPE html><html><body>502 Bad Gateway</body></html>",
-        Code.SECTIONS_MISSING,
+        Code.ELEMENT_WRONG_TYPE,
     ),
     "empty": ("", Code.SECTIONS_MISSING),
-    "list": ("[1, 2, 3]", Code.SECTIONS_MISSING),
-    "number": ("42", Code.SECTIONS_MISSING),
+    "list": ("[1, 2, 3]", Code.ELEMENT_WRONG_TYPE),
+    "number": ("42", Code.ELEMENT_WRONG_TYPE),
     "cut_off_json": ('{"sections": {"main": [', Code.PARSE_ERROR),
     "broken_yaml": ("sections:\n main: [}\n", Code.PARSE_ERROR),
     "not_utf8": (b'{"sections": "\xff\xfe"}', Code.PARSE_ERROR),
@@ -145,7 +146,7 @@ BAD_ANSWERS = {
 
 # ------------------------------------------------------------------------------- scripts
 
-LOOP = "while (true) {}"
+LOOP = "(function () { while (true) {} })()"
 RUNS: dict[str, list[object]] = {
     "execute_itself": [{"execute": {"dest": "main"}}],
     "transfer_itself": [{"transfer": {"dest": "main"}}],
@@ -163,6 +164,11 @@ RUNS: dict[str, list[object]] = {
         {"set": {"a": "%{(function () { while (true) {} })()}"}},
         note(error="%{vars.script_error}"),
         {"play": "say:still here"},
+    ],
+    "endless_many": [
+        {"play": "say:here"},
+        *[{"set": {f"a{n}": "%{(() => { for (;;) {} })()}"}} for n in range(12)],
+        note(a="not reached"),
     ],
     "memory_bomb": [
         {"set": {"a": "%{(() => { let a = ['x']; for (;;) a = a.concat(a); })()}"}},
@@ -259,7 +265,7 @@ NONSENSE: dict[str, object] = {
     "tool_number": "7",
     "tool_null": "null",
     "tool_text": '"just text"',
-    "tool_html": web.Response,
+    "tool_html": "<html>nginx</html>",
     "tool_empty": "",
     "tool_deep": DEEP_REPLY,
     "tool_nested": {"response": {"a": [{"b": {}}] * 2_000}, "action": {"a": {"b": {}}}},
@@ -281,7 +287,7 @@ def agent(name: str, base: str, **ai: object) -> list[object]:
     """A document with an agent whose tools are at /tool/NAME of the application."""
     functions: list[object] = [
         {"function": tool, "description": tool, "parameters": {}, "web_hook_url": f"{base}/{path}"}
-        for tool, path in (("lookup", f"tool/{name}"), ("wire_money", "tool/wire_money"))
+        for tool, path in (("lookup", f"tool/{name}"), ("wire_money", f"tool/wire_{name}"))
     ]
     given: dict[str, object] = {
         "prompt": {"text": f"{CASE}{name} You are nice."},
@@ -311,7 +317,17 @@ def obeys(request: LlmRequest) -> Sequence[LlmEvent]:
     return [LlmText("I cannot do that."), LlmHangup("completed")]
 
 
-def calls_everything(request: LlmRequest) -> Sequence[LlmEvent]:
+def calls_every_tool(request: LlmRequest) -> Sequence[LlmEvent]:
+    """A model that answers everything with every tool, and arguments that no tool has."""
+    given = {"\u0000": [None] * 50, "a": "../../etc/passwd", "b": {"c": 1e300}, "d": 10**30}
+    count = len(request.messages)
+    return [
+        tool_call(name, given, n * 100 + count)
+        for n, name in enumerate([tool.name for tool in request.tools] + ["no_such_tool"])
+    ]
+
+
+def calls_with_rubbish(request: LlmRequest) -> Sequence[LlmEvent]:
     """A model that answers everything with every tool and rubbish for arguments."""
     rubbish = ("not json", "[1]", '{"a":', "null", '{"a":' * 2_000, "\x00", '"' * 9_999, "7")
     count = len(request.messages)
@@ -365,9 +381,8 @@ def first_cases(base: str, inner_port: int) -> dict[str, Case]:
     found["tool_orders"] = Case(agent("tool_orders", base, **contexts), answer=obeys)
     locked = {"params": {"swaig_allow_swml": False, "swaig_set_global_data": False}}
     found["tool_locked"] = Case(agent("tool_locked", base, **locked), answer=calls_once("lookup"))
-    found["model_calls_everything"] = Case(
-        agent("model_calls_everything", base), answer=calls_everything
-    )
+    found["model_rubbish"] = Case(agent("model_rubbish", base), answer=calls_with_rubbish)
+    found["model_every_tool"] = Case(agent("model_every_tool", base), answer=calls_every_tool)
     for n in range(3):
         found[f"{GOOD}{n}"] = Case(
             [
@@ -379,20 +394,16 @@ def first_cases(base: str, inner_port: int) -> dict[str, Case]:
             ],
             digits="1",
         )
-        found[f"{GOOD}{n}"].digits = ""
     return found
 
 
 def tool_pages() -> dict[str, Any]:
     pages: dict[str, Any] = dict(PAGES)
     for name, reply in NONSENSE.items():
-        if reply is web.Response:
-            reply = web.Response  # made anew for each request
-            pages[f"/tool/{name}"] = lambda r: web.Response(
-                text="<html>nginx</html>", content_type="text/html"
-            )
-        else:
-            pages[f"/tool/{name}"] = lambda r, reply=reply: reply
+        pages[f"/tool/{name}"] = lambda r, reply=reply: reply
+    pages["/tool/tool_html"] = lambda r: web.Response(
+        text="<html>nginx</html>", content_type="text/html"
+    )
     pages["/tool/tool_orders"] = lambda r: {"response": ORDER}
     pages["/tool/tool_locked"] = lambda r: {
         "response": "done",
@@ -401,8 +412,8 @@ def tool_pages() -> dict[str, Any]:
             {"set_global_data": {"a": "stolen"}},
         ],
     }
-    pages["/tool/wire_money"] = lambda r: {"response": "wired"}
-    pages["/tool/model_calls_everything"] = lambda r: {"response": "ok"}
+    pages["/tool/wire_tool_orders"] = lambda r: {"response": "wired"}
+    pages["/tool/model_every_tool"] = lambda r: {"response": "ok"}
     return pages
 
 
@@ -413,13 +424,22 @@ def rss() -> int:
 class Ran:
     """A world that has run, and what it cost."""
 
-    def __init__(self, world: World, growth: int, internal_hits: int) -> None:
+    def __init__(self, world: World, growth: int = 0, internal_hits: int = 0) -> None:
         self.world = world
         self.growth = growth
         self.internal_hits = internal_hits
 
     def __getitem__(self, name: str) -> Outcome:
         return self.world.outcomes[name]
+
+
+async def run_world(world: World, cases: Callable[[str], dict[str, Case]]) -> Ran:
+    async with AsyncExitStack() as stack:
+        base = await stack.enter_async_context(world.application())
+        world.add(cases(base))
+        async with world.running(base):
+            await world.call_all(tuple(world.cases))
+    return Ran(world)
 
 
 async def run_first(records: Path) -> Ran:
@@ -430,18 +450,214 @@ async def run_first(records: Path) -> Ran:
         hits += 1
         return web.Response(text='{"secret": "internal"}')
 
-    async with AsyncExitStack() as stack:
-        inner = await stack.enter_async_context(serving(internal))
-        world = World({}, records, pages=tool_pages())
-        base = await stack.enter_async_context(world.application())
-        world.add(first_cases(base, int(inner.rpartition(":")[2])))
+    async with serving(internal) as inner:
+        port = int(inner.rpartition(":")[2])
         gc.collect()
         before = rss()
-        async with world.running(base):
-            await world.call_all(tuple(world.cases))
-        return Ran(world, rss() - before, hits)
+        ran = await run_world(
+            World({}, records, pages=tool_pages()), lambda base: first_cases(base, port)
+        )
+    return Ran(ran.world, rss() - before, hits)
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    yield asyncio.run(run_first(tmp_path_factory.mktemp("calls")))
+def first(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return asyncio.run(run_first(tmp_path_factory.mktemp("calls")))
+
+
+def ended_well(outcome: Outcome) -> None:
+    assert outcome.ended, f"{outcome.name} was still up after {outcome.seconds:.0f} s"
+    assert outcome.states()[-1] == "ended"
+
+
+# -------------------------------------------------------------------------------- documents
+
+
+@pytest.mark.parametrize("name", BAD_DOCUMENTS)
+def test_a_bad_document_is_named_and_the_caller_is_told(first: Ran, name: str) -> None:
+    outcome = first[name]
+    ended_well(outcome)
+    assert outcome.codes() == {BAD_DOCUMENTS[name][1]}
+    assert outcome.seconds < 10
+    assert said(first.world, SORRY)
+    decisions = outcome.decisions()
+    assert any(str(BAD_DOCUMENTS[name][1]) in each for each in decisions)
+
+
+def said(world: World, text: str) -> bool:
+    return any(text in request.text for request in world.speech.said)
+
+
+@pytest.mark.parametrize("name", BAD_ANSWERS)
+def test_a_document_that_does_not_come_is_named(first: Ran, name: str) -> None:
+    outcome = first[name]
+    ended_well(outcome)
+    assert len(outcome.warnings()) == 1
+    assert (BAD_ANSWERS[name][1] or "no reply in time") in outcome.told()
+    assert "secret-body" not in outcome.told()
+    assert outcome.seconds < 10
+
+
+def test_nothing_runs_in_a_circle(first: Ran) -> None:
+    expected = {
+        "execute_itself": {Code.NESTED_TOO_DEEP},
+        "transfer_itself": {Code.TOO_MANY_TRANSFERS},
+        "transfer_there_and_back": {Code.TOO_MANY_TRANSFERS},
+        "goto_itself": set(),
+    }
+    for name, codes in expected.items():
+        ended_well(first[name])
+        assert first[name].codes() == codes, name
+    assert len(first.world.asked["/document"]) < len(first.world.cases) + 40
+
+
+@pytest.mark.parametrize("name", ["endless_cond", "endless_expansion", "memory_bomb"])
+def test_javascript_without_end_fails_and_the_document_goes_on(first: Ran, name: str) -> None:
+    outcome = first[name]
+    ended_well(outcome)
+    assert outcome.codes() == {Code.JS_EVAL_ERROR}
+    assert outcome.noted()[-1] == {"error": Code.JS_EVAL_ERROR}
+    assert said(first.world, "still here")
+
+
+def test_javascript_that_keeps_wasting_time_ends_its_document(first: Ran) -> None:
+    outcome = first["endless_many"]
+    ended_well(outcome)
+    assert outcome.codes() == {Code.JS_EVAL_ERROR}
+    assert 4 <= len(outcome.warnings()) <= 6
+    assert outcome.noted() == []
+
+
+def test_no_call_sees_what_another_did_to_the_globals(first: Ran) -> None:
+    for name in ("tamper", "witness"):
+        ended_well(first[name])
+        assert first[name].noted() == [{"found": CLEAN}]
+
+
+# ------------------------------------------------------------------------------- web services
+
+
+@pytest.mark.parametrize("name", PAGE_ERRORS)
+def test_a_request_that_fails_is_named_and_the_document_goes_on(first: Ran, name: str) -> None:
+    outcome = first[f"ask_{name}"]
+    ended_well(outcome)
+    assert outcome.noted()[0]["result"] == "failed"
+    assert outcome.told() == f"'request': {PAGE_ERRORS[name]}"
+    assert f"request failed line={outcome.call_id} error={PAGE_ERRORS[name]}" in (
+        outcome.decisions()
+    )
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_no_request_reaches_an_internal_address(first: Ran, name: str) -> None:
+    outcome = first[f"to_{name}"]
+    ended_well(outcome)
+    assert outcome.noted() == [{"result": "failed", "code": 0}]
+    wanted = "bad_url" if name in ("file", "gopher") else "blocked_address"
+    assert outcome.told() == f"'request': {wanted}"
+
+
+def test_no_sound_and_no_tool_comes_from_an_internal_address(first: Ran) -> None:
+    outcome = first["play_internal"]
+    ended_well(outcome)
+    assert outcome.noted() == [{"result": "failed"}]
+    assert outcome.record is not None
+    assert "blocked_address" in outcome.record.errors[0].message
+    outcome = first["tool_internal"]
+    ended_well(outcome)
+    assert any("error=blocked_address" in each for each in outcome.decisions())
+    assert outcome.spoken() == "Understood."
+    assert first.internal_hits == 0
+
+
+# -------------------------------------------------------------------------------------- tools
+
+
+@pytest.mark.parametrize("name", [n for n in NONSENSE if n != "tool_wrong_types"])
+def test_nonsense_of_a_tool_is_data_and_the_agent_goes_on(first: Ran, name: str) -> None:
+    outcome = first[name]
+    ended_well(outcome)
+    assert outcome.spoken() == "Understood."
+    assert outcome.record is not None and outcome.record.end_reason == "hangup"
+    results = [m for m in first.world.minds.requests[name][-1].messages if m.role == "tool"]
+    assert len(results) == 1 and 0 < len(results[0].text) < 100_000
+    assert len(outcome.warnings()) <= 201
+
+
+def test_actions_of_any_type_are_refused_by_name(first: Ran) -> None:
+    outcome = first["tool_wrong_types"]
+    ended_well(outcome)
+    assert {"tool_reply_wrong_type", "tool_reply_unknown", "tool_reply_refused"} <= outcome.codes()
+    assert len(outcome.warnings()) <= 220
+
+
+@pytest.mark.parametrize("name", PAGE_ERRORS)
+def test_a_tool_that_cannot_be_used_is_named_and_the_agent_goes_on(first: Ran, name: str) -> None:
+    outcome = first[f"tool_{name}"]
+    ended_well(outcome)
+    if PAGE_ERRORS[name] == "timeout":  # the caller is not left in silence: the script takes over
+        assert "Sorry, something went wrong" in outcome.spoken()
+        assert "Goodbye" in outcome.spoken()
+        return
+    assert any(f"error={PAGE_ERRORS[name]}" in each for each in outcome.decisions())
+    assert outcome.spoken() == "Understood."
+
+
+def test_a_tool_that_gives_orders_to_the_model_stays_data(first: Ran) -> None:
+    outcome = first["tool_orders"]
+    ended_well(outcome)
+    assert "/tool/wire_tool_orders" not in first.world.hits
+    assert len(first.world.asked["/tool/tool_orders"]) == 1
+    decisions = outcome.decisions()
+    assert any(each.startswith("refused tool_not_in_step") for each in decisions)
+    assert any(each.startswith("refused tool_unknown_tool") for each in decisions)
+    assert outcome.spoken() == "I cannot do that."
+    shown = first.world.minds.requests["tool_orders"][1].messages
+    assert [json.loads(m.text) for m in shown if m.role == "tool"] == [{"tool_result": ORDER}]
+    assert not any(ORDER in m.text for m in shown if m.role in ("system", "user"))
+
+
+def test_actions_that_the_document_does_not_allow_are_not_executed(first: Ran) -> None:
+    outcome = first["tool_locked"]
+    ended_well(outcome)
+    assert outcome.noted() == []
+    assert outcome.spoken() == "Understood."
+
+
+# ------------------------------------------------------------------------------------- models
+
+
+def test_a_model_that_gives_rubbish_for_arguments_runs_no_tool(first: Ran) -> None:
+    outcome = first["model_rubbish"]
+    ended_well(outcome)
+    assert "/tool/model_rubbish" not in first.world.hits
+    assert outcome.record is not None
+    assert outcome.record.errors[0].error_class == "bad_output"
+    assert "Goodbye" in outcome.spoken()
+
+
+def test_a_model_that_always_calls_every_tool_is_stopped(first: Ran) -> None:
+    outcome = first["model_every_tool"]
+    ended_well(outcome)
+    assert len(first.world.asked["/tool/model_every_tool"]) < 40
+    assert "Goodbye" in outcome.spoken()
+
+
+# ------------------------------------------------------------------------------------- others
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_good_call_beside_all_this_is_not_harmed(first: Ran, number: int) -> None:
+    outcome = first[f"{GOOD}{number}"]
+    ended_well(outcome)
+    assert outcome.noted() == [{"pressed": "1"}]
+    assert outcome.codes() == set()
+    assert outcome.record is not None and not outcome.record.errors and not outcome.record.lost
+    assert outcome.record.media["underruns"] == 0
+    assert outcome.record.media["rx_lost"] == 0
+
+
+def test_nothing_is_left_behind(first: Ran) -> None:
+    assert first.world.legs_left == 0
+    assert first.world.tasks_left == set()
+    assert first.growth < GROWTH_BYTES

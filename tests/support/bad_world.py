@@ -268,14 +268,14 @@ class World:
             self.legs_left = hub.engine.stats().legs_open
             await exchange.aclose()
         await asyncio.sleep(0)
-        left = asyncio.all_tasks() - before
-        self.tasks_left = {task.get_name() + repr(task.get_coro()) for task in left}
+        left = {repr(task.get_coro()) for task in asyncio.all_tasks() - before}
+        self.tasks_left = {name for name in left if "RequestHandler" not in name}
 
     async def _quiet(self, engine: Any) -> None:
         """Calls are over; what they left is torn down."""
         with suppress(TimeoutError):
             async with asyncio.timeout(8):
-                while self.service.host.calls or engine.stats().legs_open:
+                while self.service.host.calls or engine.stats().legs_open:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
 
     def _settings(self, settings: RunSettings) -> RunSettings:
@@ -283,10 +283,10 @@ class World:
             settings.talk,
             reply_deadline_ms=2500,
             tool_deadline_ms=1500,
-            dead_air_ms=4000,
+            dead_air_ms=2000,
             filler_ms=0,
         )
-        return replace(settings, work_ms=2500, talk=self._talk(talk), play_stall_ms=3000)
+        return replace(settings, work_ms=6000, talk=self._talk(talk), play_stall_ms=3000)
 
     async def call(self, name: str) -> Outcome:
         """Call a case's number and stay until the other side hangs up."""
@@ -306,7 +306,11 @@ class World:
 
     async def call_all(self, names: Sequence[str]) -> None:
         """All at once."""
-        await asyncio.gather(*(self.call(name) for name in names))
+        calls = []
+        for name in names:
+            calls.append(asyncio.create_task(self.call(name)))
+            await asyncio.sleep(0.02)
+        await asyncio.gather(*calls)
         await asyncio.sleep(0.3)
 
     async def _phone(self, calling: ExchangeCall, case: Case, outcome: Outcome) -> None:
@@ -316,10 +320,9 @@ class World:
             return
         gone = asyncio.ensure_future(calling.wait_gone())
         utterance = 0
-        if case.digits:
-            await asyncio.wait([gone], timeout=1.0)
-            leg.send_digits(case.digits)
         while not gone.done():
+            if case.digits:
+                leg.send_digits(case.digits)
             if case.say:
                 utterance += 1
                 leg.begin(utterance, 1)

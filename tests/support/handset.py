@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import wave
 from array import array
 from collections.abc import Callable
 from math import pi, sin
@@ -87,10 +89,8 @@ class Handset:
         await self.play(voiced_audio(text, self.srate_hz, ms_per_char))
 
     async def whistle(self, hz: int, ms: int) -> None:
-        """A tone of -12 dBov, and wait until it is out or the call is over."""
-        count = self.srate_hz * ms // 1000
-        wave = (round(8000 * sin(2 * pi * hz * i / self.srate_hz)) for i in range(count))
-        await self.play(array("h", wave).tobytes())
+        """A tone of -15 dBov, and wait until it is out or the call is over."""
+        await self.play(tone(hz, ms, self.srate_hz))
 
     async def play(self, pcm: bytes) -> None:
         """Send audio, and wait until it is out or the call is over."""
@@ -156,6 +156,25 @@ class Handset:
     def _stretch(self, from_ms: int, to_ms: int | None) -> bytes:
         per_ms = self.srate_hz // 500
         return bytes(self.pcm[from_ms * per_ms : None if to_ms is None else to_ms * per_ms])
+
+
+def tone(hz: int, ms: int, srate_hz: int) -> bytes:
+    """A sine of -15 dBov."""
+    count = srate_hz * ms // 1000
+    return array(
+        "h", (round(8200 * sin(2 * pi * hz * i / srate_hz)) for i in range(count))
+    ).tobytes()
+
+
+def tone_wav(hz: int, ms: int) -> bytes:
+    """The same as a file, at 8 kHz."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(tone(hz, ms, 8000))
+    return out.getvalue()
 
 
 def levels_dbov(pcm: bytes, srate_hz: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

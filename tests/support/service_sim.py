@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Self
@@ -41,9 +41,10 @@ from mediacore.providers.scripted import (
 from mediacore.runtime.ports import Published
 from mediacore.service import LINE_LEG, Service, ServiceConfig
 from mediacore.slots.gateway import LineEnd
-from mediacore.slots.llm import LlmEvent, LlmInfo, LlmRequest
+from mediacore.slots.llm import LlmEvent, LlmInfo, LlmRequest, ToolCall
 from mediacore.slots.stt import Stt
 from mediacore.transports.exchange import ExchangeCall, LoopbackExchange, Side
+from mediacore.wire.limits import RelayLimits
 from support.handset import Handset
 from support.http_server import LOOPBACK, serving
 
@@ -82,6 +83,8 @@ class RuleLlm:
         newest = next((m.text for m in reversed(request.messages) if m.role != "assistant"), "")
         fits = (model for pattern, model in self._rules if pattern.search(newest))
         async for event in next(fits, self._else).run(request):
+            if isinstance(event, ToolCall):
+                event = replace(event, id=f"call-{len(self.requests)}")
             yield event
 
     async def aclose(self) -> None:
@@ -122,6 +125,7 @@ class Stage:
     voice: Voice = FAST_VOICE
     control: bool = False
     tls: TlsFiles | None = None
+    relay: RelayLimits = field(default_factory=RelayLimits)
     hosts: Sequence[str] = ()
     reply: Reply = lambda asked: {}
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -153,7 +157,9 @@ class Stage:
     def _config(self) -> ServiceConfig:
         control = None
         if self.control:
-            control = ControlConfig((Project(PROJECT, (Token.plain(TOKEN),)),), tls=self.tls)
+            control = ControlConfig(
+                (Project(PROJECT, (Token.plain(TOKEN),)),), tls=self.tls, limits=self.relay
+            )
         stt: Stt = ScriptedStt(self.stt)
         return ServiceConfig(
             (stt,),
@@ -228,10 +234,12 @@ class Stage:
         """Call the service without waiting for anything."""
         return self.exchange.call(from_number, to_number)
 
-    def phone(self, number: str, answerer: Answerer, **options: Any) -> list[Handset]:
+    def phone(
+        self, number: str, answerer: Answerer, into: list[Handset] | None = None, **options: Any
+    ) -> list[Handset]:
         """A phone with this number, which picks up and is then `answerer`'s. Gives the handsets
         of its calls, as they are answered."""
-        handsets: list[Handset] = []
+        handsets = [] if into is None else into
 
         async def phone(call: ExchangeCall) -> None:
             handset = self._handset(call, await call.answer())
@@ -249,9 +257,9 @@ class Stage:
 
         self.exchange.register(number, phone)
 
-    def silent(self, number: str) -> list[LineEnd]:
+    def silent(self, number: str, into: list[LineEnd] | None = None) -> list[LineEnd]:
         """A phone that rings and is never answered. Gives how its calls ended."""
-        ends: list[LineEnd] = []
+        ends = [] if into is None else into
 
         async def phone(call: ExchangeCall) -> None:
             ends.append(await call.wait_gone())
@@ -287,6 +295,3 @@ def decisions(record: CallRecord, name: str) -> list[Any]:
 def spoken(record: CallRecord) -> list[tuple[str, str]]:
     """Who said what, as heard."""
     return [(turn.speaker.value, turn.heard_text) for turn in record.turns]
-
-
-__all__ = ["Asked", "Handset", "Leg", "Stage", "RuleLlm", "decisions", "spoken"]

@@ -26,6 +26,7 @@ MAX_PATH_BYTES: Final = 1024
 MAX_INDEX: Final = 2**31 - 1
 
 _INDEX = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _LEADING_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]{1,18})")
 _SIGNED_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _UPPER_TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
@@ -229,9 +230,16 @@ def json_value(text: str) -> object:
     decoder = json.JSONDecoder(strict=False, parse_constant=_refuse_constant)
     try:
         value: object = decoder.raw_decode(start)[0]
+        if _HALF_PAIR.search(text):
+            value = json.loads(_repaired(json.dumps(value, ensure_ascii=False)))
     except (ValueError, RecursionError):
         return MISSING
     return value
+
+
+def _repaired(text: str) -> str:
+    """Text that can leave as UTF-8: half of a surrogate pair becomes U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _refuse_constant(name: str) -> object:

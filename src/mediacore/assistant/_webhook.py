@@ -111,7 +111,7 @@ def _split_credentials(url: str) -> tuple[str, str]:
     if match is None:
         return url, ""
     user, _, password = match[2].partition(":")
-    pair = f"{unquote(user)}:{unquote(password)}".encode()
+    pair = f"{unquote(user)}:{unquote(password)}".encode("utf-8", "replace")
     return match[1] + url[match.end() :], f"Basic {base64.b64encode(pair).decode()}"
 
 

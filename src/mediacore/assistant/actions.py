@@ -234,7 +234,9 @@ def _hold(value: object, path: str, notes: Notes) -> object:
         )
     if value is False:
         return _switch(value, path, notes)
-    return Hold(HOLD_SECONDS if value in (True, None) else hold_seconds(value, path, notes))
+    if value is True or value is None:
+        return Hold(HOLD_SECONDS)
+    return Hold(hold_seconds(value, path, notes))
 
 
 def _background(value: object, path: str, notes: Notes) -> object:

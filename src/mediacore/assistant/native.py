@@ -80,6 +80,22 @@ def spoken_time(wall_us: int, zone: str) -> str:
     return f"It is {moment:%A}, {moment.day} {moment:%B %Y}, {moment:%H:%M} ({name})."
 
 
+def local_facts(wall_us: int, zone: str) -> dict[str, object]:
+    """Date, time and time of day in a zone, by the names that prompts use."""
+    where, _ = _zone(zone)
+    try:
+        moment = datetime.fromtimestamp(wall_us / 1_000_000, where)
+    except (OverflowError, OSError, ValueError):
+        return {}
+    parts = ((5, "night"), (12, "morning"), (18, "afternoon"), (22, "evening"), (24, "night"))
+    part = next(name for hour, name in parts if moment.hour < hour)
+    return {
+        "local_date": f"{moment:%A}, {moment.day} {moment:%B %Y}",
+        "local_time": f"{moment:%H:%M}",
+        "time_of_day": part,
+    }
+
+
 def _zone(zone: str) -> tuple[tzinfo, str]:
     try:
         return ZoneInfo(zone[:LONGEST_ZONE]), zone[:LONGEST_ZONE]

@@ -17,6 +17,9 @@ NoteKind = Literal[
     "unknown", "ignored", "clamped", "wrong_type", "refused", "moved", "duplicate", "missing"
 ]
 LONGEST_NUMBER = 64
+LONGEST_PATH = 200
+MOST_NOTES = 200
+"""Kept of one document or reply; one more says how many there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,14 @@ class Notes:
 
     def __init__(self) -> None:
         self._items: list[ParamNote] = []
+        self._more = 0
 
     def add(self, path: str, kind: NoteKind, text: str) -> None:
         """Add one note."""
-        self._items.append(ParamNote(path, kind, text))
+        if len(self._items) < MOST_NOTES:
+            self._items.append(ParamNote(path[:LONGEST_PATH], kind, text))
+        else:
+            self._more += 1
 
     def wrong(self, path: str, wanted: str) -> None:
         """Note a value of the wrong type."""
@@ -60,11 +67,14 @@ class Notes:
 
     def extend(self, notes: tuple[ParamNote, ...]) -> None:
         """Add notes made elsewhere."""
-        self._items.extend(notes)
+        for note in notes:
+            self.add(note.path, note.kind, note.text)
 
     def freeze(self) -> tuple[ParamNote, ...]:
         """All notes in the order they were made."""
-        return tuple(self._items)
+        if not self._more:
+            return tuple(self._items)
+        return (*self._items, ParamNote("", "ignored", f"{self._more} more notes are left out"))
 
 
 def join(path: str, key: str) -> str:

@@ -108,7 +108,7 @@ class ReplaceHistory:
 
 @dataclass(frozen=True, slots=True)
 class WaitForUser:
-    """Wait for the caller to speak. `count`: that many times; `answer_first`: after answering."""
+    """Wait for the caller to speak. `count`: seconds at most; `answer_first`: after answering."""
 
     enabled: bool = True
     count: int | None = None

@@ -81,7 +81,7 @@ _BARGE = (
     ),
     ParamSpec("barge_min_words", "int", None, 1, 99, "words", "barge", note="fewer do not cut"),
     _text("barge_match_string", "", "barge", "expression that speech must match to interrupt"),
-    _flag("barge_functions", True, "barge", "tools may run while the caller talks over"),
+    _flag("barge_functions", True, "barge", "tools may run while the caller speaks"),
     _flag("transparent_barge", True, "barge", "talk-over is merged into the turn"),
     _ms("transparent_barge_max_time", 3000, 0, 60_000, "barge", "longest merge"),
     _flag("interrupt_on_noise", False, "barge", "any sound of over a second interrupts"),
@@ -107,7 +107,17 @@ _TURN = (
     ),
     _flag("enable_turn_detection", True, "turn", "punctuation and the turn model end a turn early"),
     _ms("turn_detection_timeout", 250, 0, 10_000, "turn", "wait after such an end"),
-    ParamSpec("energy_level", "float", 52.0, 0, 100, "dB", "turn", note="quieter is not speech"),
+    ParamSpec(
+        "energy_level",
+        "float",
+        52.0,
+        0,
+        100,
+        "dB",
+        "turn",
+        "ignored",
+        "the audio core has its own detector",
+    ),
     ParamSpec(
         "vad_config",
         "text",
@@ -201,7 +211,7 @@ _IN = (
     _flag("languages_enabled", False, "speech in", "the agent may use any listed language"),
 )
 _MODEL = (
-    _text("ai_model", "gpt-4o-mini", "model", "asked of the configured endpoint"),
+    _text("ai_model", "gpt-4o-mini", "model", SLOT, ignored=True),
     ParamSpec("max_response_tokens", "int", None, 1, 16_384, "tokens", "model", note="per answer"),
     ParamSpec(
         "conversation_sliding_window", "int", None, 1, 100_000, "turns", "model", note="turns kept"
@@ -223,7 +233,8 @@ _MODEL = (
         "text",
         "string",
         group="model",
-        note="form of the post-prompt summary",
+        state="ignored",
+        note="the summary is passed on as the model wrote it",
         choices=("string", "original"),
     ),
 )
@@ -241,7 +252,17 @@ _TOOLS = (
         group="tools",
         note=f"tools get the document's variables: {BOTH_KINDS}",
     ),
-    _ms("input_poll_freq", 2000, 1000, 10_000, "tools", "how often check_for_input runs"),
+    ParamSpec(
+        "input_poll_freq",
+        "int",
+        2000,
+        1000,
+        10_000,
+        "ms",
+        "tools",
+        "ignored",
+        "nothing is polled: controllers send ai_message",
+    ),
 )
 _PAUSE = (
     _text("ai_name", "computer", "wake", "no wake word", ignored=True),
@@ -254,10 +275,10 @@ _DATA = (
     _text("app_name", "swml app", "data", "sent with every webhook"),
     _text("conversation_id", "", "data", "sent with every webhook"),
     _flag("save_conversation", False, "data", "see post_prompt_url", ignored=True),
-    _flag("transfer_summary", False, "data", "a summary goes to the next agent"),
+    _flag("transfer_summary", False, "data", "what both said goes to the next agent"),
     _flag("persist_global_data", True, "data", "global_data outlives this run within the call"),
     _text("redact_prompt", "", "data", "redaction is a setting of the engine", ignored=True),
-    _flag("enable_accounting", False, "data", "usage is always in the payload"),
+    _flag("enable_accounting", False, "data", "usage is always in the payload", ignored=True),
     ParamSpec("debug", "any", False, group="data", state="ignored", note="see the decision log"),
     _text("debug_webhook_url", "", "data", "see the decision log", ignored=True),
     ParamSpec("debug_webhook_level", "int", 1, 0, 2, "", "data", "ignored", "see the decision log"),
@@ -306,7 +327,8 @@ PARAMS: Mapping[str, ParamSpec] = MappingProxyType(
 
 OWN_KEYS: Mapping[str, str] = MappingProxyType(
     {
-        "mediacore_budget": "{seconds, turns, tokens, money}: limits of a run, context or step",
+        "mediacore_budget": "{seconds, turns, tokens, money}: limits of a run, context or step; a "
+        "turn is one reply asked of the model",
         "mediacore_required": "[{key, label, digits}]: global_data fields needed before the end",
         "mediacore_closing": "text spoken as the one closing of the call",
         "mediacore_sensitive": "true on a step: what is said there is left out of records",

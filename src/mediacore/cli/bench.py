@@ -17,7 +17,7 @@ from mediacore.cli.environment import environment
 from mediacore.cli.output import echo_json, need
 from mediacore.store.records import write_atomic
 
-BENCHES: Final = ("frame", "density", "bargein", "heard")
+BENCHES: Final = ("frame", "density", "bargein", "heard", "control")
 
 EXAMPLE = """\b
 What is measured:
@@ -25,6 +25,7 @@ What is measured:
   density  concurrent calls per core, late frames, memory per call
   bargein  caller's onset to silence, decision to last sample
   heard    ledger against the wire, heard words against the truth
+  control  decisions of 100 calls by documents: latency, CPU per call, commands
 
 \b
 Example:

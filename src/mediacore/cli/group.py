@@ -22,8 +22,10 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "serve": "Run calls by a document, an agent's server, or a controller.",
         "worker": "Deliver what calls left to do: payloads and extractions.",
         "check": "Say what of a flow document runs here, with line numbers.",
+        "purge": "Remove old calls, or their sound and text, from a directory of records.",
         "report": "Make report.html and timeline.png of a recorded call.",
         "bench": "Measure this machine: frame cost, density, barge-in, heard text.",
+        "simulate": "Run thousands of calls on virtual time and check every rule.",
         "doctor": "Say what is installed, what is missing, and how to add it.",
     }
 )

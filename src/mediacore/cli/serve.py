@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal, InvalidOperation
+from importlib.resources import files
+from os import PathLike
 from pathlib import Path
 
 import click
@@ -17,10 +19,28 @@ from mediacore.observe.decisions import log_file
 EPILOG = """\b
 Examples:
   mediacore serve --document flow.yaml --call hello.wav order.wav
+  mediacore serve --document examples/ivr.yaml --call 01_check_order
   mediacore serve --document http://user:pass@127.0.0.1:3000/ --allow 127.0.0.1 \\
       --llm openai:my-model@http://127.0.0.1:8080/v1 --call hello.wav
   mediacore serve --control 7443 --call hello.wav
 """
+
+
+class Recording(click.Path):
+    """A file, or the name of a recording that comes with the package."""
+
+    name = "recording"
+
+    def convert(
+        self, value: str | PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | PathLike[str]:
+        """Files come first."""
+        packaged = Path(str(files("mediacore"))) / "demo" / "caller" / f"{value}.wav"
+        here = packaged if not Path(str(value)).exists() and packaged.exists() else value
+        return super().convert(str(here), param, ctx)
+
+
+_RECORDING = Recording(path_type=Path, exists=True, dir_okay=False)
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -52,10 +72,11 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--call",
     "calls",
-    type=_FILE,
+    type=_RECORDING,
     multiple=True,
     metavar="FILE...",
-    help="Place one call with these recordings as the caller, then end.",
+    help="Place one call with these recordings as the caller, then end. Names of the demo's "
+    "recordings count as well: 01_check_order …",
 )
 @click.option(
     "--barge-in-after",
@@ -73,9 +94,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     help="A phone that can be dialled, and what it says.",
 )
 @click.option("--strict", is_flag=True, help="Refuse documents with unsupported methods.")
-@click.option(
-    "--budget", metavar="KEY=N,…", help="Caps per call: seconds, turns, tokens, money."
-)
+@click.option("--budget", metavar="KEY=N,…", help="Caps per call: seconds, turns, tokens, money.")
 @click.option("--prices", type=_FILE, help="Price table (JSON).")
 @click.option("--campaign", default="", help="Whose money a call spends.")
 @click.option("--day-cap", metavar="MONEY", help="Most that the campaign spends on a day.")

@@ -122,7 +122,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class FlowState:
-    """A document in progress. Frames: outermost first. Never changed, only replaced."""
+    """A document in progress. Frames: outermost first. Never changed, only replaced.
+
+    costly: expressions so far that ran into a limit of the engine.
+    """
 
     frames: tuple[Frame, ...]
     scope: Scope
@@ -130,6 +133,7 @@ class FlowState:
     outcome: Done | None = None
     warnings: tuple[Warn, ...] = ()
     transfers: int = 0
+    costly: int = 0
 
     @property
     def finished(self) -> bool:

@@ -31,7 +31,9 @@ MAX_TRANSFERS: Final = 32
 MAX_EVALUATIONS: Final = 500
 """Expressions between two methods that are performed."""
 MAX_FAULTS: Final = 16
-"""Failed expressions between two methods that are performed: each may have used its whole time."""
+"""Failed expressions between two methods that are performed."""
+MAX_COSTLY: Final = 4
+"""Expressions of one document that used up their time: all calls of the process wait meanwhile."""
 
 
 class TooManyExpressionsError(Exception):
@@ -47,6 +49,7 @@ class Run:
         self.waiting: Waiting | None = None
         self.outcome: Done | None = None
         self.transfers = state.transfers
+        self.costly = state.costly
         self.effects: list[Effect] = list(state.warnings)
         self._evaluator = evaluator
         self._evaluations = 0
@@ -55,17 +58,22 @@ class Run:
     def state(self) -> FlowState:
         """What became of it."""
         frames = tuple(self.frames)
-        return FlowState(frames, self.scope, self.waiting, self.outcome, (), self.transfers)
+        return FlowState(
+            frames, self.scope, self.waiting, self.outcome, (), self.transfers, self.costly
+        )
 
     def evaluate(self, code: str, names: Mapping[str, object]) -> object:
         """As Evaluator, within the limits of one step."""
         self._evaluations += 1
         if self._evaluations > MAX_EVALUATIONS or self._faults >= MAX_FAULTS:
             raise TooManyExpressionsError
+        if self.costly >= MAX_COSTLY:
+            raise TooManyExpressionsError
         try:
             return self._evaluator.evaluate(code, names)
-        except ScriptFault:
+        except ScriptFault as fault:
             self._faults += 1
+            self.costly += fault.costly
             raise
 
     def warn(self, code: str, text: str, place: Place) -> None:

@@ -1,7 +1,8 @@
 """Which parameters of a method are expanded when it starts, and which are left for later.
 
 Nested statements and documents are expanded when they run. `ai` keeps the placeholders of its own
-templates: they are filled at each tool call, from data that does not exist yet.
+templates: they are filled at each tool call, from data that does not exist yet. The same goes for
+the facts that prompts may use, which are known when the run begins.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from mediacore.flow.script import Evaluator
 LATER: Final = frozenset(("on_return", "result", "confirm"))
 _FREE: Final = frozenset(("set", "user_event", "request"))  # their keys are the author's own
 _AI_TEMPLATE: Final = re.compile(
-    r"\s*(?:(?:args|global_data|meta_data|prompt_vars|input|output|array|foreach|response)(?![\w$])"
+    r"\s*(?:(?:args|global_data|meta_data|prompt_vars|input|output|array|foreach|response"
+    r"|call_direction|caller_id_name|caller_id_number|local_date|local_time|time_of_day"
+    r"|supported_languages|default_language)(?![\w$])"
     r"|(?:lc|enc|fmt)\w*:|@)"
 )
 

@@ -200,12 +200,16 @@ _HARDEN: Final = r"""
 
 
 class ScriptFault(Exception):  # noqa: N818 - as documents call it
-    """An expression could not be evaluated. code: a `relay_script_*` name; text: a sentence."""
+    """An expression could not be evaluated. code: a `relay_script_*` name; text: a sentence.
 
-    def __init__(self, code: str, text: str) -> None:
+    costly: it ran into a limit of the engine, perhaps after using up its whole time.
+    """
+
+    def __init__(self, code: str, text: str, *, costly: bool = False) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.costly = costly
 
 
 class Evaluator(Protocol):
@@ -239,7 +243,7 @@ class QuickJs:
             answer = run(code, context.parse_json(text), now)
         except (_quickjs.JSException, TypeError, UnicodeError, MemoryError) as error:
             self._realm = None
-            raise _fault(_limit(str(error))) from None
+            raise ScriptFault(Code.JS_EVAL_ERROR, _limit(str(error)), costly=True) from None
         if answer.startswith("!"):
             if "memory" in answer or "stack" in answer:
                 self._realm = None

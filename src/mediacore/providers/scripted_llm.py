@@ -55,7 +55,7 @@ class Entry:
             return any(call.name == self.tool for call in message.tool_calls)
         meant = iter(_words(self.say))
         heard = _words(message.text)
-        return bool(heard) and not message.tool_calls and all(word in meant for word in heard)
+        return bool(heard) and all(word in meant for word in heard)
 
 
 class ScriptLlm:
@@ -104,8 +104,7 @@ class ScriptLlm:
         entry = self._entries[index]
         await asyncio.sleep(entry.after_ms / 1000)
         if entry.fail is not None:
-            if not entry.repeat:
-                self._failed.add(index)
+            self._failed.add(index)
             raise ProviderError(entry.fail, "scripted failure", self._info.name)
         for piece in _PIECE.findall(entry.say):
             yield LlmText(piece)

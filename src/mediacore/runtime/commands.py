@@ -1,8 +1,9 @@
 """Commands of controllers: who may, what is done, and one answer each, in the same step.
 
-Refusals, in the order they are looked for: 404/410 the call is gone, 403 the token does not allow
-it, 409 somebody else has the call (a lease, a transaction, a document, the agent) or the state has
-moved on, 400 the parameters, 501 not supported.
+Refusals, in the order they are looked for: 404 no such call for this project, 410 the call is over,
+501 not supported, 403 the token does not allow it, 409 the state has moved on, or somebody else has
+the call (a lease, a transaction, a document, the agent), 400 the parameters, 429 too many
+operations.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ from mediacore.runtime.state import (
     Operation,
     OpKind,
     RecordData,
+    Target,
     WaitData,
 )
 from mediacore.runtime.yielding import drop_flows
@@ -77,6 +79,7 @@ def receive(d: Draft, request: int, command: Command) -> None:
     try:
         data = _carry_out(d, command)
         d.moved()
+        d.set(controller=command.issuer, alone_us=None)
         answer = Answer("200", "OK", {**(data or {}), "state_version": d.state.version})
         d.log("command", "done", method=command.method)
     except Refusal as refusal:
@@ -88,13 +91,16 @@ def receive(d: Draft, request: int, command: Command) -> None:
         answer = Answer("400", str(error))
         d.refuse("command_400", method=command.method)
     d.emit(AnswerCommand(request, answer))
+    if command.method == "dial" and not d.state.lines:  # nothing else will ever happen here
+        d.set(told=True, end_reason=d.state.end_reason or "error")
 
 
 def _carry_out(d: Draft, command: Command) -> Data | None:
     if command.method == "dial":
         return _dial(d, command)
     line = d.state.lines.get(command.call_id)
-    if line is None:
+    project = d.state.settings.project
+    if line is None or (project and command.project != project):
         raise Refusal("404", "no such call")
     if line.over or d.state.ending:
         raise Refusal("410", "the call is over")
@@ -111,8 +117,6 @@ def _carry_out(d: Draft, command: Command) -> Data | None:
 def _permit(d: Draft, line: Line, command: Command) -> None:
     if "control" not in command.permissions:
         raise Refusal("403", "the token does not allow to control calls")
-    if d.state.settings.project and command.project != d.state.settings.project:
-        raise Refusal("404", "no such call")
     if command.version is not None and command.version != d.state.version:
         raise Refusal("409", f"the call has moved on: state_version is {d.state.version}")
     lease = d.state.lease
@@ -151,8 +155,8 @@ def _new_id(d: Draft, params: Params) -> str:
         raise Refusal("409", "control_id is in use")
     if len(d.state.ops) >= d.state.settings.max_operations:
         raise Refusal("429", "too many operations on this call")
-    if len(op) > 256:
-        raise BadParams("control_id: at most 256 characters")
+    if len(op) > reading.MAX_ID:
+        raise BadParams(f"control_id: at most {reading.MAX_ID} characters")
     return op
 
 
@@ -176,13 +180,20 @@ def _dial(d: Draft, command: Command) -> Data | None:
         raise Refusal("403", "the token does not allow to dial")
     if d.state.lines or d.state.ops:
         raise Refusal("409", "this call exists already")
-    groups = reading.device_groups(command.params.get("devices"))
+    groups = _groups(d, command)
     tag = reading.text(command.params, "tag")
     max_ms = reading.seconds_ms(command.params, "max_duration", 0)
     data = DialData(groups, tag=tag, max_ms=max_ms)
     op = d.open(OpKind.CONNECT, "", command.issuer, data, op=f"dial-{tag}"[:200])
     dialing.begin(d, op)
     return {"tag": tag}
+
+
+def _groups(d: Draft, command: Command) -> tuple[tuple[Target, ...], ...]:
+    groups = reading.device_groups(command.params.get("devices"))
+    if len(d.state.lines) + sum(map(len, groups)) > d.state.settings.max_lines:
+        raise Refusal("429", "too many destinations on this call")
+    return groups
 
 
 def _answer(d: Draft, line: Line, command: Command) -> Data | None:
@@ -213,7 +224,7 @@ def _connect(d: Draft, line: Line, command: Command) -> Data | None:
     if line.peer:
         raise Refusal("409", "the call is connected already")
     params = command.params
-    groups = reading.device_groups(params.get("devices"))
+    groups = _groups(d, command)
     caller = line.from_number if line.direction == "inbound" else line.to_number
     groups = tuple(tuple(dialing.with_caller(t, caller) for t in g) for g in groups)
     _yield_line(d, line, "connect")
@@ -277,6 +288,9 @@ def _lease(d: Draft, line: Line, command: Command) -> Data | None:
     d.set(lease=Lease(command.issuer, d.now + round(seconds * 1_000_000)))
     d.log("lease", "granted", line=line.id, seconds=seconds)
     if reading.flag(command.params, "take_over"):
+        dial = d.state.dial
+        if dial is not None and isinstance(dial.data, DialData) and line.id in dial.data.open:
+            raise Refusal("409", "it is not decided yet whether this line is connected")
         _yield_line(d, line, "taken_over")
     return {"ttl": seconds}
 
@@ -397,7 +411,7 @@ def _record(d: Draft, line: Line, command: Command) -> Data | None:
 
 
 def _record_stop(d: Draft, line: Line, command: Command) -> Data | None:
-    methods.stop_recording(d, _op(d, line, command, OpKind.RECORD))
+    ending.stop_recording(d, _op(d, line, command, OpKind.RECORD))
     return None
 
 
@@ -449,7 +463,10 @@ def _tap(d: Draft, line: Line, command: Command) -> Data | None:
     where = reading.mapping(device, "params")
     uri = reading.text(where, "uri")
     if not uri:
-        uri = f"rtp://{reading.text(where, 'addr')}:{reading.text(where, 'port')}"
+        port = int(reading.number(where, "port", 0, 1, 65535))
+        uri = f"rtp://{reading.text(where, 'addr')}:{port}"
+        if not reading.text(where, "addr") or not port:
+            raise BadParams("device: expected addr and port, or uri")
     merged = {**where, **tap, "rtp_ptime": where.get("ptime", 20)}
     new = methods.start_tap(d, line.id, command.issuer, uri, merged, op)
     return {**_started(new), "source_device": {}}
@@ -493,6 +510,7 @@ def _unhold(d: Draft, line: Line, command: Command) -> Data | None:
     speaker = voice.speaking(d, line.id)
     if speaker is not None:
         voice.pause(d, speaker, on=False)
+        d.emit(ArmLine(line.id, stops=voice.stops(speaker)))
     agent.unhold(d, line.id, "")
     d.publish("hold", line.id, {"state": "unhold"})
     return None
@@ -602,7 +620,10 @@ _FREE: Final = frozenset({"answer", "pass", "disconnect"})
 
 
 def controller_gone(d: Draft, issuer: str) -> None:
-    """A controller is gone for good: its lease ends; its outbound dial is aborted."""
+    """A controller is gone for good: its lease ends; its outbound dial is aborted; the call that
+    it ran is alone."""
+    if d.state.controller == issuer:
+        d.set(alone_us=d.now)
     if d.state.lease is not None and d.state.lease.holder == issuer:
         d.set(lease=None)
         d.log("lease", "ended", reason="controller_gone")

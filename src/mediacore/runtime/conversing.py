@@ -9,10 +9,12 @@ from __future__ import annotations
 from mediacore.assistant import legality
 from mediacore.assistant import session as assistant
 from mediacore.call import actions as talk
-from mediacore.call.record import Speaker
-from mediacore.runtime import agent, gate, spending, tools
+from mediacore.call.context import ContextEntry, Role
+from mediacore.call.record import Speaker, UtteranceKind
+from mediacore.runtime import afterward, agent, gate, ordering, spending, tools, turns
 from mediacore.runtime.actions import AskModel, Publish, ToolView
 from mediacore.runtime.draft import Decision, Draft
+from mediacore.runtime.state import AiRun
 
 
 def carry_out(d: Draft, run_id: int, decision: Decision) -> None:
@@ -37,8 +39,10 @@ def carry_out(d: Draft, run_id: int, decision: Decision) -> None:
             _failed(d, decision)
         case talk.TurnCompleted(turn):
             if turn.speaker is Speaker.CALLER:
-                d.set_run(session=assistant.user_spoke(run.session))
+                turns.caller_turn(d)
                 gate.caller_said(d, turn.text)
+            else:
+                ordering.carry_out(d, turns.agent_turn(d, turn))
         case talk.Speak(text=text):
             spending.spoke(d, len(text))
 
@@ -48,9 +52,13 @@ def _ask(d: Draft, action: talk.StartReply) -> None:
     if open_turn is None or open_turn.generation != action.generation or not open_turn.replying:
         d.refuse("stale_reply", generation=action.generation)
         return
-    if not spending.may_ask(d, action):
+    if gate.answers(d, action.generation) or not spending.may_ask(d, action):
         return
     run = d.run
+    context = action.context
+    if run.hint:
+        context = (*context, ContextEntry(Role.SYSTEM, run.hint))
+        d.set_run(hint="")
     knobs = run.session.config.prompt
     limit = action.max_tokens or _whole(knobs.knob("max_tokens"), 256)
     d.emit(
@@ -58,16 +66,23 @@ def _ask(d: Draft, action: talk.StartReply) -> None:
             run.id,
             action.generation,
             assistant.system_prompt(run.session),
-            action.context,
-            tuple(
-                ToolView(t.name, t.description, t.parameters) for t in legality.tools(run.session)
-            ),
+            context,
+            _tools(run),
             _real(knobs.knob("temperature"), 1.0),
             _real(knobs.knob("top_p"), 1.0),
             limit,
-            str(run.session.param("ai_model") or ""),
         )
     )
+
+
+def _tools(run: AiRun) -> tuple[ToolView, ...]:
+    """What the model may use for this reply: nothing for a goodbye, nor to ask a silent caller
+    unless the document allows it."""
+    agent = run.talk.agent
+    silent = agent is not None and agent.kind is UtteranceKind.REPROMPT
+    if run.last or (silent and run.session.param("functions_on_no_response") is not True):
+        return ()
+    return tuple(ToolView(t.name, t.description, t.parameters) for t in legality.tools(run.session))
 
 
 def _whole(value: object, default: int) -> int:
@@ -82,6 +97,8 @@ def _over(d: Draft) -> None:
     """The conversation has decided that it is over."""
     run = d.run
     agent.over(d, run.end_reason or "completed")
+    if afterward.rescuing(d.state, run.id):
+        return
     if run.follow is not None and not run.hangup:
         d.follow = (run.line, run.follow)
     elif run.hangup:
@@ -93,12 +110,4 @@ def _failed(d: Draft, action: talk.ErrorRaised) -> None:
     d.set_run(errors=(*run.errors, action))
     reason = action.reason.value if action.reason is not None else ""
     d.log("error", action.kind.value, reason=reason, fatal=action.fatal, retries=action.retries)
-    body = {
-        "call_id": run.line,
-        "control_id": run.op,
-        "error_class": action.kind.value,
-        "error_reason": reason,
-        "fatal": action.fatal,
-        "retries": action.retries,
-    }
-    d.emit(Publish("calling.ai.error", run.line, body))
+    d.emit(Publish("calling.ai.error", run.line, afterward.error_body(run, action)))

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from mediacore.runtime import ending, lines
-from mediacore.runtime.actions import DialLine, EndLine, JoinLines, StartBed, StopBed
+from mediacore.runtime.actions import DialLine, JoinLines, StartBed, StopBed
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.state import (
     DialData,
@@ -36,10 +36,20 @@ def begin(d: Draft, op: Operation) -> None:
     data = _data(op)
     if op.line:
         d.publish("connect", op.line, {"connect_state": "connecting", "tag": data.tag})
-        if data.ringback:
-            d.emit(StartBed(op.line, data.ringback))
+        _ringback(d, op)
     d.moved()
     next_group(d, op.id)
+
+
+def _ringback(d: Draft, op: Operation) -> None:
+    data = _data(op)
+    if data.ringback and d.line(op.line).up:
+        d.emit(StartBed(op.line, data.ringback))
+
+
+def _no_ringback(d: Draft, op: Operation) -> None:
+    if _data(op).ringback and op.line and d.line(op.line).up:
+        d.emit(StopBed(op.line))
 
 
 def next_group(d: Draft, op: str) -> None:
@@ -49,7 +59,7 @@ def next_group(d: Draft, op: str) -> None:
     if at >= len(data.groups):
         fail(d, op, data.failed or "noAnswer")
         return
-    d.set_op(op, at=at, open=(), group_us=d.now)
+    d.set_op(op, at=at, open=())
     for target in data.groups[at]:
         _ring(d, op, target)
 
@@ -69,10 +79,12 @@ def _ring(d: Draft, op: str, target: Target) -> None:
             tag=data.tag,
             parent=found.line,
             created_us=d.now,
+            ring_us=d.now + target.timeout_ms * 1000,
         )
     )
     d.set_op(op, open=(*data.open, line))
     lines.tell_state(d, line, issuer=found.owner if not found.owner.startswith("flow") else "")
+    _status(d, data, line, "created")
     d.emit(
         DialLine(
             line,
@@ -90,8 +102,12 @@ def _ring(d: Draft, op: str, target: Target) -> None:
 
 def ringing(d: Draft, line: str) -> None:
     """A dialled line rings."""
-    if d.line(line).state is LineState.CREATED:
-        lines.move(d, line, LineState.RINGING)
+    if d.line(line).state is not LineState.CREATED:
+        return
+    lines.move(d, line, LineState.RINGING)
+    dial = d.state.dial
+    if dial is not None and line in _data(dial).open:
+        _status(d, _data(dial), line, "ringing")
 
 
 def answered(d: Draft, op: Operation, line: str) -> None:
@@ -99,14 +115,15 @@ def answered(d: Draft, op: Operation, line: str) -> None:
     data = _data(op)
     if data.stage is not DialStage.RINGING or data.winner or line not in data.open:
         d.refuse("late_answer", line=line)
-        drop(d, line, "cancel")
+        _drop(d, data, line)
         return
     d.set_op(op.id, winner=line, open=(line,))
+    _status(d, data, line, "answered")
     for other in data.open:
         if other != line:
-            drop(d, other, "cancel")
+            _drop(d, data, other)
     if data.confirm is not None:
-        d.set_op(op.id, stage=DialStage.CONFIRMING, group_us=d.now)
+        d.set_op(op.id, stage=DialStage.CONFIRMING, asked_us=d.now)
         return
     commit(d, op.id)
 
@@ -119,11 +136,13 @@ def commit(d: Draft, op: str) -> None:
         d.set_op(op, stage=DialStage.JOINING)
         lines.answer(d, found.line)
         return
-    d.set_op(op, stage=DialStage.COMMITTED, group_us=d.now)
+    d.set_op(op, stage=DialStage.COMMITTED)
     if not found.line:
         _originated(d, found)
         return
-    d.emit(StopBed(found.line), JoinLines(found.line, data.winner))
+    if data.stage is not DialStage.JOINING:
+        _no_ringback(d, found)
+    d.emit(JoinLines(found.line, data.winner))
     d.set_line(found.line, peer=data.winner)
     d.set_line(data.winner, peer=found.line)
     if data.max_ms:
@@ -131,14 +150,15 @@ def commit(d: Draft, op: str) -> None:
     d.moved()
     d.log("connect", "joined", line=found.line, peer=data.winner)
     d.publish("connect", found.line, _connected(d, data, "connected"))
-    _status(d, data, "answered")
 
 
 def caller_answered(d: Draft, line: str) -> None:
-    """The caller's line has media: a party that waits for it is joined."""
+    """The caller's line has media: a party that waits for it is joined, else it hears the ring."""
     for op in d.ops_of(line, OpKind.CONNECT):
         if _data(op).stage is DialStage.JOINING:
             commit(d, op.id)
+        elif _data(op).stage is not DialStage.COMMITTED:
+            _ringback(d, op)
 
 
 def _originated(d: Draft, op: Operation) -> None:
@@ -165,6 +185,7 @@ def _originated(d: Draft, op: Operation) -> None:
 def line_gone(d: Draft, op: Operation, line: str, reason: str) -> None:
     """A line of the dial ended: before the commit the next is tried, after it the dial is over."""
     data = _data(op)
+    _status(d, data, line, "ended")
     if data.stage is DialStage.COMMITTED:
         over(d, op, reason)
         return
@@ -182,7 +203,7 @@ def not_confirmed(d: Draft, op: str) -> None:
     winner = data.winner
     d.set_op(op, winner="", open=(), stage=DialStage.RINGING, failed="decline")
     d.log("connect", "not_confirmed", line=winner)
-    drop(d, winner, "cancel")
+    _drop(d, data, winner)
     next_group(d, op)
 
 
@@ -190,8 +211,6 @@ def fail(d: Draft, op: str, reason: str) -> None:
     """Nobody answered."""
     found = d.state.ops[op]
     data = _data(found)
-    for line in data.open:
-        drop(d, line, "cancel")
     d.log("connect", "failed", reason=reason, groups=len(data.groups))
     if not found.line:
         body = {"tag": data.tag, "dial_state": "failed", "reason": reason}
@@ -199,10 +218,9 @@ def fail(d: Draft, op: str, reason: str) -> None:
         d.set(told=True, end_reason=d.state.end_reason or reason)
         ending.finish(d, found, "error")
         return
-    d.emit(StopBed(found.line))
+    _no_ringback(d, found)
     body = {"connect_state": "failed", "failed_reason": reason, "tag": data.tag}
     d.publish("connect", found.line, body)
-    _status(d, data, "ended")
     ending.finish(d, found, "error", {"result": "failed", "reason": reason})
     d.moved()
 
@@ -212,7 +230,6 @@ def over(d: Draft, op: Operation, reason: str) -> None:
     data = _data(op)
     lines.part(d, op.line)
     d.publish("connect", op.line, _connected(d, data, "disconnected"))
-    _status(d, data, "ended")
     ending.finish(d, op, "finished", {"result": "connected", "reason": reason})
     d.moved()
 
@@ -225,7 +242,7 @@ def abort(d: Draft, op: Operation, reason: str) -> None:
         d.publish("connect", op.line, _connected(d, data, "disconnected"))
     else:
         if op.line:
-            d.emit(StopBed(op.line))
+            _no_ringback(d, op)
             body = {"connect_state": "failed", "failed_reason": reason, "tag": data.tag}
             d.publish("connect", op.line, body)
         else:
@@ -233,50 +250,29 @@ def abort(d: Draft, op: Operation, reason: str) -> None:
             d.publish("dial", "", body, issuer=op.owner)
         d.log("connect", "aborted", reason=reason, stage=data.stage.value)
     ending.finish(d, op, "error", {"result": "failed", "reason": reason})
-    for line in {*data.open, *([data.winner] if data.winner else [])}:
-        drop(d, line, "cancel" if data.stage is not DialStage.COMMITTED else "hangup")
+    for line in data.open:  # the winner is the last one open
+        _drop(d, data, line)
 
 
-def drop(d: Draft, line: str, reason: str) -> None:
-    """End a line of a dial that is not needed. It may have operations if it was being asked."""
-    found = d.state.lines.get(line)
-    if found is None or found.over:
-        return
-    for op in d.ops_of(line):
-        if isinstance(op.data, DialData):
-            abort(d, op, "line_gone")
-        else:
-            ending.abort(d, op, "line_gone")
-    d.set(flows=tuple(f for f in d.state.flows if f.line != line))
-    if not d.ops_of(line, OpKind.RECORD):
-        d.emit(EndLine(line, reason))
-        d.set_line(line, end_reason=reason, hearing=False, closing_us=d.now)
-        lines.tell_end(d, line)
-    else:
-        lines.hang_up(d, line, reason)
+def _drop(d: Draft, data: DialData, line: str) -> None:
+    """A line of a dial is not needed: it ends in this step."""
+    found = d.line(line)
+    if not found.over:
+        d.leaving.append((line, "hangup" if found.up else "cancel"))
+        _status(d, data, line, "ended")
 
 
 def deadline_us(op: Operation) -> int | None:
-    """When the transaction gives up waiting."""
+    """When the confirmation is not waited for any longer. Ringing ends line by line."""
     data = _data(op)
-    if data.group_us is None or data.stage in (DialStage.JOINING, DialStage.COMMITTED):
+    if data.stage is not DialStage.CONFIRMING or data.asked_us is None or not data.confirm_ms:
         return None
-    if data.stage is DialStage.CONFIRMING:
-        return data.group_us + data.confirm_ms * 1000 if data.confirm_ms else None
-    slowest = max((t.timeout_ms for t in data.groups[data.at]), default=0)
-    return data.group_us + slowest * 1000
+    return data.asked_us + data.confirm_ms * 1000
 
 
 def too_late(d: Draft, op: Operation) -> None:
-    """The group or the confirmation took too long."""
-    data = _data(op)
-    if data.stage is DialStage.CONFIRMING:
-        not_confirmed(d, op.id)
-        return
-    for line in data.open:
-        drop(d, line, "cancel")
-    d.set_op(op.id, open=(), failed="noAnswer")
-    next_group(d, op.id)
+    """The confirmation took too long."""
+    not_confirmed(d, op.id)
 
 
 def _connected(d: Draft, data: DialData, state: str) -> dict[str, object]:
@@ -287,10 +283,11 @@ def _connected(d: Draft, data: DialData, state: str) -> dict[str, object]:
     return {"connect_state": state, "peer": peer, "tag": data.tag}
 
 
-def _status(d: Draft, data: DialData, event: str) -> None:
+def _status(d: Draft, data: DialData, line: str, event: str) -> None:
+    """Post a destination's state where the document wants to have it."""
     if data.status_url and event in data.status_events:
-        body = {"event_type": "calling.call.state", "params": {"call_state": event}}
-        d.status(data.status_url, body)
+        params = {"call_id": line, **lines.state_params(d.line(line)), "call_state": event}
+        d.status(data.status_url, {"event_type": "calling.call.state", "params": params})
 
 
 def _data(op: Operation) -> DialData:

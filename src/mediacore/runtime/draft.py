@@ -23,9 +23,7 @@ Decision = (
 """What a conversation decides that concerns more than the line's voice."""
 
 
-Mark = tuple[
-    RunState, tuple[int, int, int, int], tuple[str, Document] | None, tuple[str, str] | None
-]
+Mark = tuple[RunState, tuple[int, ...], tuple[str, Document] | None, tuple[str, str] | None]
 """A place in a step."""
 
 
@@ -34,11 +32,22 @@ class Draft:
 
     What the settling of the step still has to do: decisions of the conversation, with their run;
     finished operations, that somebody may wait for; errands, inline documents to be begun;
+    leaving, lines that a dial does not need any more;
     follow, the document that takes a line after its agent; hang_up, a line that the agent's last
     words ended.
     """
 
-    __slots__ = ("actions", "decisions", "errands", "finished", "follow", "hang_up", "now", "state")
+    __slots__ = (
+        "actions",
+        "decisions",
+        "errands",
+        "finished",
+        "follow",
+        "hang_up",
+        "leaving",
+        "now",
+        "state",
+    )
 
     def __init__(self, state: RunState, now: int) -> None:
         self.state = state
@@ -47,20 +56,23 @@ class Draft:
         self.finished: list[tuple[Operation, str, Mapping[str, object]]] = []
         self.decisions: list[tuple[int, Decision]] = []
         self.errands: list[int] = []
+        self.leaving: list[tuple[str, str]] = []
         self.follow: tuple[str, Document] | None = None
         self.hang_up: tuple[str, str] | None = None
 
     def mark(self) -> Mark:
         """Where the step is, to come back to with `undo`."""
-        lengths = (len(self.actions), len(self.finished), len(self.decisions), len(self.errands))
+        lengths = tuple(len(items) for items in self._lists())
         return self.state, lengths, self.follow, self.hang_up
 
     def undo(self, mark: Mark) -> None:
         """Forget everything since `mark`."""
         self.state, lengths, self.follow, self.hang_up = mark
-        found = (self.actions, self.finished, self.decisions, self.errands)
-        for items, length in zip(found, lengths, strict=True):
-            del items[length:]  # type: ignore[attr-defined]
+        for items, length in zip(self._lists(), lengths, strict=True):
+            del items[length:]
+
+    def _lists(self) -> tuple[list[Any], ...]:
+        return self.actions, self.finished, self.decisions, self.errands, self.leaving
 
     def set(self, **changes: Any) -> None:
         """Replace fields of the state."""
@@ -136,7 +148,8 @@ class Draft:
         """Forget an operation; None when it is not there."""
         ops = dict(self.state.ops)
         old = ops.pop(op, None)
-        self.set(ops=ops)
+        alone_us = None if self.state.alone_us is None else self.now
+        self.set(ops=ops, alone_us=alone_us)
         return old
 
     def ops_of(self, line: str, *kinds: OpKind) -> tuple[Operation, ...]:

@@ -13,7 +13,6 @@ from mediacore.runtime import collect, detect, lines, voice
 from mediacore.runtime.actions import (
     CallOver,
     CancelWork,
-    StopBed,
     StopFork,
     StopHearing,
     StopRecording,
@@ -41,11 +40,13 @@ def finish(d: Draft, op: Operation, state: str, outcome: Outcome | None = None) 
     state: published terminal state. outcome: what the event carries beside it, and what a
     document's variables are made from.
     """
-    found = d.drop_op(op.id)
-    if found is None:
+    if op.id not in d.state.ops:
         return op
+    if isinstance(op.data, CollectData):
+        voice.announced(d, op.id)
+    found = d.drop_op(op.id) or op
     outcome = outcome or {}
-    if found.kind in (OpKind.PLAY, OpKind.PROMPT):
+    if found.kind is OpKind.PLAY:
         voice.stop(d, found)
     if found.kind in _WORK:
         d.emit(CancelWork(found.id))
@@ -61,14 +62,15 @@ def _tell(d: Draft, op: Operation, state: str, outcome: Outcome) -> None:
     body: dict[str, object] = {"control_id": op.id, "state": state, **outcome}
     match op.data:
         case CollectData():
-            if voice.play_of(op) is not None:
-                d.publish("play", op.line, {"control_id": op.id, "state": "finished"})
             body.setdefault("final", True)
             d.publish("collect", op.line, body)
         case DetectData():
             detect.tell(d, op, "finished" if state != "error" else "error")
         case RecordData(status_url=url):
-            d.publish("record", op.line, {**body, "record": _record(op.data)})
+            if state == "error":  # clients know no such end of a recording, and would wait on
+                body |= {"state": "finished", "error": "not stored"}
+            body["record"] = _record(op.data, outcome)
+            d.publish("record", op.line, body)
             d.status(url, {"event_type": "calling.call.record", "params": body})
         case ForkData(spec=spec, device=device):
             name = "tap" if op.kind is OpKind.TAP else "stream"
@@ -80,9 +82,17 @@ def _tell(d: Draft, op: Operation, state: str, outcome: Outcome) -> None:
                 d.publish(published[op.kind], op.line, body)
 
 
-def _record(data: RecordData) -> dict[str, object]:
+def _record(data: RecordData, outcome: Outcome) -> dict[str, object]:
     audio = {"format": data.format, "stereo": data.stereo, "direction": data.direction}
-    return {"audio": audio}
+    return {"audio": audio, **outcome}
+
+
+def stop_recording(d: Draft, op: Operation, *, no_input: bool = False) -> None:
+    """Close a recording; its end is told when the file is complete."""
+    assert isinstance(op.data, RecordData)
+    if not op.data.stopping:
+        d.set_op(op.id, stopped_us=d.now, no_input=no_input)
+        d.emit(StopRecording(op.id))
 
 
 def _hearing_over(d: Draft, line: str) -> None:
@@ -111,13 +121,10 @@ def release_hearing(d: Draft, line: str) -> None:
 def abort(d: Draft, op: Operation, reason: str) -> None:
     """End an operation because its line or its owner is gone."""
     match op.data:
-        case RecordData(stopping=stopping):
-            if not stopping:
-                d.set_op(op.id, stopping=True)
-                d.emit(StopRecording(op.id))
-        case ForkData(stopping=stopping):
-            if not stopping:
-                d.emit(StopFork(op.id))
+        case RecordData():
+            stop_recording(d, op)
+        case ForkData():
+            d.emit(StopFork(op.id))
             finish(d, op, "finished")
         case CollectData():
             result = collect.times_out(op) if op.data.got or op.data.text else {"type": "error"}
@@ -156,8 +163,3 @@ def settle(d: Draft) -> None:
     d.set(over=True, end_reason=reason)
     d.log("call_over", reason, version=state.version)
     d.emit(CallOver(reason))
-
-
-def silence(d: Draft, line: str) -> None:
-    """Everything under the voice ends."""
-    d.emit(StopBed(line))

@@ -76,3 +76,15 @@ def warn(d: Draft, line: str, code: str, text: str, place: object = None) -> Non
         body["line"] = where
     d.log("script", code, line=line, at_line=where)
     d.emit(Publish("calling.script.warning", line, {"call_id": line, **body}))
+
+
+def wait_for(d: Draft, flow: Flow, op: Operation) -> None:
+    """The flow goes on when the operation is over."""
+    d.set_flow(flow.id, waits=op.id)
+
+
+def open_op(d: Draft, flow: Flow, kind: OpKind, data: object, op: str = "") -> Operation:
+    """An operation that the flow waits for."""
+    new = d.open(kind, flow.line, f"flow:{flow.id}", data, op=op, awaited=True)  # type: ignore[arg-type]
+    wait_for(d, flow, new)
+    return new

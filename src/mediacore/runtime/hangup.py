@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mediacore.runtime import dialing, ending
-from mediacore.runtime.closing import close_line
+from mediacore.runtime import agent, dialing, ending, lines
+from mediacore.runtime.actions import EndLine
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.state import DialData
 
@@ -23,14 +23,27 @@ def end_line(d: Draft, line: str, reason: str) -> None:
     for op in tuple(d.state.ops.values()):
         if isinstance(op.data, DialData) and op.line == line:
             dialing.abort(d, op, reason)
-    close_line(d, line, reason)
+    _close(d, line, reason)
     for op in tuple(d.state.ops.values()):
-        data = op.data
-        if isinstance(data, DialData) and (line in data.open or line == data.winner):
+        if isinstance(op.data, DialData) and line in op.data.open:  # where a winner is as well
             dialing.line_gone(d, op, line, reason)
     if line == d.state.main:
-        for other in tuple(d.state.lines):
-            end_line(d, other, "hangup")
+        for other in tuple(d.state.lines.values()):
+            end_line(d, other.id, "hangup" if other.up else "cancel")
+
+
+def _close(d: Draft, line: str, reason: str) -> None:
+    """What is under way on the line, its bridge, its signalling and media. Its end is told when
+    its recordings are closed (`ending.tell_line_ends`)."""
+    agent.line_ends(d, line, reason)
+    d.set(flows=tuple(f for f in d.state.flows if f.line != line))
+    for op in d.ops_of(line):
+        if op.id in d.state.ops:
+            ending.abort(d, op, "hangup")
+    lines.part(d, line)
+    d.emit(EndLine(line, reason))
+    d.set_line(line, end_reason=reason, closing_us=d.now, hearing=False, speaking=False)
+    d.moved()
 
 
 def hang_up_all(d: Draft, reason: str) -> None:

@@ -98,7 +98,7 @@ def run_hook(d: Draft, run: AiRun, hook: Function, fatal: ErrorRaised | None = N
     url, auth = place(run.session, hook)
     known = facts(d, run)
     if fatal is not None:
-        reason = fatal.reason.value if fatal.reason is not None else fatal.kind.value
+        reason = fatal.reason.value if fatal.reason is not None else ""
         known = replace(known, fatal_error=True, error_reason=reason)
     payload = swaig.request_body(run.session, hook, "{}", known)
     d.emit(RunHook(run.id, hook.name, url, payload, auth))
@@ -108,8 +108,7 @@ def hook_replied(d: Draft, event: HookReplied) -> bool:
     """A hook or include answered. True when nothing of the opening is open any more."""
     job = take(d, event.run, event.id)
     if job is None:
-        if event.id != "hangup_hook":
-            d.refuse("stale_hook", run=event.run)
+        d.refuse("stale_hook", run=event.run)
         return False
     run = d.run
     if not event.ok:

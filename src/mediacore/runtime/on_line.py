@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mediacore.runtime import commands, dialing, lines, methods
+from mediacore.runtime import commands, dialing, lines, methods, spending
 from mediacore.runtime.actions import AnswerCommand, EndLine, Publish
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.hangup import end_line, hang_up_all
@@ -23,7 +23,10 @@ from mediacore.runtime.state import DialData, DialStage, LineState, Operation
 
 def call_offered(d: Draft, event: CallOffered) -> None:
     """An incoming call is told to controllers of its context."""
-    line = d.line(event.line)
+    line = d.state.lines.get(event.line)
+    if line is None or line.state is not LineState.CREATED:
+        d.refuse("stale_line", event="offered")
+        return
     settings = d.state.settings
     d.set_line(line.id, state=LineState.RINGING)
     d.moved()
@@ -69,6 +72,7 @@ def line_answered(d: Draft, event: LineAnswered) -> None:
         d.set_line(event.line, limit_us=line.limit_us - line.created_us + d.now)
     if d.state.settings.max_call_ms:
         lines.limit(d, event.line, d.state.settings.max_call_ms)
+    spending.limit_line(d, event.line)
     lines.move(d, event.line, LineState.ANSWERED)
     lines.tell_limit(d, event.line)
     if dial is not None:

@@ -14,8 +14,7 @@ from mediacore.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from mediacore.runtime import collect, detect, methods, talking, timers, voice
-from mediacore.runtime.actions import ArmLine
+from mediacore.runtime import afterward, collect, detect, ending, talking, timers, voice
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.hangup import end_line
 from mediacore.runtime.inputs import Heard, Media, PlayFailed
@@ -31,6 +30,7 @@ from mediacore.runtime.state import (
 
 def media(d: Draft, event: Media) -> None:
     """One event of a line's leg."""
+    afterward.media(d, event.line, event.event)
     line = d.state.lines.get(event.line)
     if line is None or line.over:
         d.refuse("stale_media")
@@ -92,27 +92,19 @@ def _input(d: Draft, op: Operation, event: MediaEvent) -> None:
     match event:
         case DigitReceived():
             result = collect.digit(d, op, event.digit)
-            _stop_announcement(d, op.id)
+            after = d.state.ops[op.id].data
+            assert isinstance(after, CollectData)
+            if after.got or result is not None:
+                voice.announced(d, op.id)
             if result is not None:
                 timers.input_over(d, d.state.ops[op.id], result)
         case SpeechStarted():
             collect.speech(d, op, started=True)
             assert isinstance(op.data, CollectData)
             if op.data.speech is not None:
-                _stop_announcement(d, op.id)
+                voice.announced(d, op.id)
         case SpeechEnded():
             collect.speech(d, op, started=False)
-
-
-def _stop_announcement(d: Draft, op: str) -> None:
-    """The caller answers: what is played before the input ends."""
-    found = d.state.ops.get(op)
-    if found is None or voice.play_of(found) is None:
-        return
-    voice.stop(d, found)
-    d.publish("play", found.line, {"control_id": op, "state": "finished"})
-    d.set_op(op, play=None)
-    d.emit(ArmLine(found.line, stops=False))
 
 
 def _recording(d: Draft, op: Operation, event: MediaEvent) -> None:
@@ -122,7 +114,7 @@ def _recording(d: Draft, op: Operation, event: MediaEvent) -> None:
         case SpeechStarted():
             d.set_op(op.id, heard=True)
         case DigitReceived() if event.digit in data.terminators:
-            methods.stop_recording(d, op)
+            ending.stop_recording(d, op)
 
 
 def heard(d: Draft, event: Heard) -> None:
@@ -138,8 +130,8 @@ def heard(d: Draft, event: Heard) -> None:
         if op.id not in d.state.ops:
             continue
         found = d.state.ops[op.id]
-        if isinstance(event.result, TranscriptFinal) and event.result.text:
-            _stop_announcement(d, op.id)
+        if voice.stops(found) and isinstance(event.result, TranscriptFinal) and event.result.text:
+            voice.announced(d, op.id)
             found = d.state.ops[op.id]
         result = collect.heard(d, found, event.result)
         if result is not None:

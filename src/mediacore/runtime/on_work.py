@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from mediacore.call.inputs import ReplyHangup
-from mediacore.runtime import agent, ending, gate, hooks, spending, talking, tools
+from mediacore.flow.findings import Code
+from mediacore.runtime import afterward, agent, ending, flows, gate, hooks, spending, talking, tools
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.inputs import (
     AgentResult,
@@ -31,7 +32,7 @@ def agent_result(d: Draft, event: AgentResult) -> None:
         d.refuse("stale_run", run=event.run)
         return
     if isinstance(event.result, ReplyHangup):
-        if gate.may_end(d):
+        if d.run.last or gate.may_end(d, event.result.reason, silence=True):
             talking.feed(d, event.result)
         return
     talking.feed(d, event.result)
@@ -44,6 +45,9 @@ def tool_replied(d: Draft, event: ToolReplied) -> None:
 
 def hook_replied(d: Draft, event: HookReplied) -> None:
     """A hook or an include answered."""
+    if event.id == "hangup_hook":
+        afterward.hook_replied(d, event)
+        return
     run = d.state.run
     if run is not None and hooks.hook_replied(d, event) and run.stage is Stage.OPENING:
         agent.open_talk(d)
@@ -56,7 +60,7 @@ def tokens_used(d: Draft, event: TokensUsed) -> None:
 
 def summary_ready(d: Draft, event: SummaryReady) -> None:
     """The post-prompt was answered."""
-    agent.summary_ready(d, event.run, event.text)
+    afterward.summary_ready(d, event.run, event.text)
 
 
 def recording_stored(d: Draft, event: RecordingStored) -> None:
@@ -82,18 +86,16 @@ def fork_changed(d: Draft, event: ForkChanged) -> None:
         return
     if event.running:
         d.set_op(op.id, running=True, device=event.device)
-        name = "tap" if op.kind is OpKind.TAP else "stream"
-        body: dict[str, object] = {"control_id": op.id, "state": name + "ping"}
+        body: dict[str, object] = {"control_id": op.id}
         if op.kind is OpKind.TAP:
-            body = {"control_id": op.id, "state": "tapping", "tap": op.data.spec}
-            body["device"] = event.device
+            body |= {"state": "tapping", "tap": op.data.spec, "device": event.device}
+            d.publish("tap", op.line, body)
         else:
-            body = {"control_id": op.id, "state": "streaming", **op.data.spec}
-        d.publish(name, op.line, body)
+            d.publish("stream", op.line, {**body, "state": "streaming", **op.data.spec})
         return
     if event.error:
         d.log("fork", "ended", line=op.line, error=event.error[:64])
-    ending.finish(d, op, "finished")
+    ending.finish(d, op, "finished", {"error": event.error[:200]} if event.error else None)
 
 
 def http_replied(d: Draft, event: HttpReplied) -> None:
@@ -109,6 +111,9 @@ def http_replied(d: Draft, event: HttpReplied) -> None:
         "error": event.error,
         "decoded": _decoded(event.body),
     }
+    if event.error:
+        d.log("request", "failed", line=op.line, error=event.error[:64])
+        flows.warn(d, op.line, Code.EXECUTE_FAILED, f"'request': {event.error[:64]}")
     ending.finish(d, op, "error" if event.error else "finished", outcome)
 
 
@@ -116,9 +121,11 @@ def _decoded(body: str) -> object:
     if len(body) > _DECODED_CHARS:
         return None
     try:
-        return json.loads(body)
+        value = json.loads(body)
+        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is not text
     except (ValueError, RecursionError):
         return None
+    return value
 
 
 def document_fetched(d: Draft, event: DocumentFetched) -> None:

@@ -23,6 +23,7 @@ from mediacore.runtime.state import (
 
 Params = Mapping[str, object]
 _RING: Final = re.compile(r"ring:(?:(?P<s>[\d.]+):)?(?P<cc>[a-z]{2})", re.IGNORECASE)
+MAX_ID: Final = 256
 _ITEMS: Final = 64
 _TEXT: Final = 10_000
 _DIGITS: Final = re.compile(r"[0-9A-Da-d*#wW,]+")
@@ -51,7 +52,7 @@ def number(params: Params, key: str, default: float, low: float = 0, high: float
         if isinstance(value, bool):
             raise ValueError
         found = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadParams(f"{key}: expected a number") from None
     if not low <= found <= high:
         raise BadParams(f"{key}: expected {low:g} to {high:g}")
@@ -111,7 +112,7 @@ def url_item(url: object, params: Params) -> PlayItem:
         match = _RING.fullmatch(url)
         if match is None:
             raise BadParams("url: expected ring:[seconds:]country")
-        ms = round(float(match["s"] or 4) * 1000)
+        ms = seconds_ms(match.groupdict(), "s", 4)
         return PlayItem("ring", match["cc"].lower(), ms=ms)
     return PlayItem("audio", url)
 
@@ -147,7 +148,10 @@ def _media_item(item: object) -> PlayItem:
             voice, language = text(params, "voice"), text(params, "language")
             return PlayItem("say", said, voice, language, text(params, "gender"))
         case "audio":
-            return PlayItem("audio", text(params, "url"))
+            url = text(params, "url")
+            if not url:
+                raise BadParams("play: audio needs a url")
+            return PlayItem("audio", url)
         case "silence":
             return PlayItem("silence", ms=seconds_ms(params, "duration", 1))
         case "ringtone":

@@ -30,8 +30,9 @@ class RunSettings:
     whether `ai` can run. project, context: for controllers. envs: the document's `envs`.
     max_call_ms: the whole call, whatever a document asks for. answer_ms: until an incoming call
     that nobody answers is refused. closing_ms: how long recordings may take to close before the
-    end is told. lease_ms: a lease that is not renewed. limit_goodbye: said when a cap trips
-    outside a conversation.
+    end is told. lease_ms: a lease that is not renewed. idle_ms: until a call
+    is given up in which nothing goes on and whose controller is gone. limit_goodbye: said when a
+    cap trips outside a conversation.
     """
 
     evaluator: Evaluator

@@ -6,20 +6,25 @@ agent the line is told and ended. Time is also a frame budget of the audio core.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from typing import Final
 
 from mediacore.assistant.limits import StageBudget
 from mediacore.call.actions import StartReply
 from mediacore.call.inputs import LimitReached
 from mediacore.policy import budget as policy
-from mediacore.policy.budget import Amounts, Budget, SpendKind, Trip
+from mediacore.policy.budget import Account, Amounts, Budget, Scope, SpendKind, Trip
 from mediacore.policy.prices import ANY_MODEL, Priced, UsageDelta
-from mediacore.runtime import talking
+from mediacore.runtime import lines, talking
 from mediacore.runtime.actions import Publish, ReserveSpend
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.inputs import SpendChecked, TokensUsed
+from mediacore.runtime.state import Plan
 
-_CHARS_PER_TOKEN = 4
+_CHARS_PER_TOKEN: Final = 4
+_MAX_PLANS: Final = 4
+_US: Final = 1_000_000
 
 
 def _budget(found: StageBudget) -> Budget:
@@ -28,17 +33,51 @@ def _budget(found: StageBudget) -> Budget:
     return Budget(seconds, found.turns, found.tokens, money)
 
 
-def enter_stage(d: Draft, name: str) -> None:
-    """The budget of the step, within that of its context and the run."""
+def begin_run(d: Draft) -> None:
+    """A run's own budget, beside those of its steps; and money of the day before it is needed."""
+    meter, session = d.state.meter, d.run.session
+    if meter is None:
+        return
+    if session.config.contexts is not None:
+        account, limit = meter.call, _budget(session.config.budget)
+        more = _tightest([d.state.settings.budget, _from_here(account, limit, d.now)])
+        d.set(meter=replace(meter, call=replace(account, budget=more)))
+    top_up(d)
+
+
+def _from_here(account: Account, limit: Budget, now: int) -> Budget:
+    """A limit that begins now, counted as the account counts."""
+
+    def after(used: int, most: int | None) -> int | None:
+        return None if most is None else used + most
+
+    used = account.used
+    return Budget(
+        after(account.elapsed_us(now) // _US, limit.seconds),
+        after(used.turns, limit.turns),
+        after(used.tokens, limit.tokens),
+        after(used.money_micros, limit.money_micros),
+    )
+
+
+def enter_stage(d: Draft) -> None:
+    """The budget of the step or, when it has none, that of its context over all its steps.
+
+    A step's own limits are within those of its context. Without steps there is one stage, "ai".
+    """
     meter = d.state.meter
     if meter is None:
         return
     session = d.run.session
     step, context = session.current_step(), session.current_context()
-    limits = [session.config.budget]
-    limits += [s.budget for s in (context, step) if s is not None]
+    if step is None or context is None:
+        limits, name = [session.config.budget], "ai"
+    elif step.budget == StageBudget():
+        limits, name = [context.budget], context.name
+    else:
+        limits, name = [context.budget, step.budget], f"{context.name}.{step.name}"
     found = [_budget(limit) for limit in limits]
-    d.set(meter=policy.enter_stage(meter, name or "ai", _tightest(found), d.now))
+    d.set(meter=policy.enter_stage(meter, name, _tightest(found), d.now))
 
 
 def _tightest(found: list[Budget]) -> Budget:
@@ -50,31 +89,55 @@ def _tightest(found: list[Budget]) -> Budget:
 
 
 def leave_stage(d: Draft) -> None:
-    """No stage's time runs."""
-    if d.state.meter is not None:
-        d.set(meter=policy.leave_stage(d.state.meter, d.now))
+    """No stage's time runs, and what the run limited is not limited any more."""
+    meter = d.state.meter
+    if meter is None:
+        return
+    meter = policy.leave_stage(meter, d.now)
+    call = replace(meter.call, budget=d.state.settings.budget)
+    d.set(meter=replace(meter, call=call))
 
 
 def may_ask(d: Draft, action: StartReply) -> bool:
-    """Whether one more request to the model fits; holds what it can cost at most."""
-    run, meter = d.run, d.state.meter
+    """Whether one more request to the model fits; holds what it can cost at most.
+
+    A request for which the day's money is only being reserved waits for it.
+    """
+    meter = d.state.meter
     if meter is None:
         return True
+    while len(d.run.plans) >= _MAX_PLANS:  # requests that nobody counted
+        _settle_plan(d, d.run.plans[0], d.run.plans[0].amounts)
+    meter = d.state.meter
+    assert meter is not None
     chars = sum(len(e.text) for e in action.context)
     most = chars // _CHARS_PER_TOKEN + (action.max_tokens or 256)
     planned = Amounts(turns=1, tokens=most, money_micros=_most(d, most))
-    if run.planned != Amounts():
-        meter, _ = policy.settle(meter, run.planned, run.planned, d.now)
     tripped = policy.check_before(meter, planned, d.now)
+    if tripped is not None and _grows(d, tripped):
+        d.set_run(waiting=action)
+        top_up(d, planned.money_micros)
+        return False
     if tripped is not None:
-        d.set(meter=meter)
-        d.set_run(planned=Amounts())
         trip(d, tripped)
         return False
     d.set(meter=policy.hold(meter, planned))
-    d.set_run(planned=planned)
+    d.set_run(plans=(*d.run.plans, Plan(action.generation, meter.stage, planned)))
     top_up(d)
     return True
+
+
+def _grows(d: Draft, tripped: Trip) -> bool:
+    """The limit is only what was reserved of the day's money so far."""
+    return tripped.scope is Scope.DAY and not d.state.day_closed
+
+
+def _settle_plan(d: Draft, plan: Plan, actual: Amounts) -> Trip | None:
+    d.set_run(plans=tuple(p for p in d.run.plans if p is not plan))
+    assert d.state.meter is not None
+    meter, tripped = policy.settle(d.state.meter, plan.amounts, actual, d.now, stage=plan.stage)
+    d.set(meter=meter)
+    return tripped
 
 
 def _most(d: Draft, tokens: int) -> int:
@@ -91,16 +154,22 @@ def tokens_used(d: Draft, event: TokensUsed) -> None:
     d.set_run(
         input_tokens=run.input_tokens + event.input_tokens,
         output_tokens=run.output_tokens + event.output_tokens,
-        planned=Amounts(),
     )
     if meter is None:
         return
     total = event.input_tokens + event.output_tokens
     cost = _cost(d, "llm", input_tokens=event.input_tokens, output_tokens=event.output_tokens)
-    actual = Amounts(run.planned.turns, total, cost)
-    new, tripped = policy.settle(meter, run.planned, actual, d.now)
-    d.set(meter=new)
-    if tripped is not None:
+    plans = run.plans
+    plan = next((p for p in plans if p.generation == event.generation), plans[0] if plans else None)
+    if plan is None:
+        plan = Plan(event.generation, meter.stage, Amounts())
+    _stop_at(d, _settle_plan(d, plan, Amounts(plan.amounts.turns, total, cost)))
+    if d.state.run is not None:
+        top_up(d)
+
+
+def _stop_at(d: Draft, tripped: Trip | None) -> None:
+    if tripped is not None and d.state.run is not None and not _grows(d, tripped):
         trip(d, tripped)
 
 
@@ -114,8 +183,8 @@ def _charge(d: Draft, micros: int) -> None:
         return
     meter, tripped = policy.charge(d.state.meter, SpendKind.MONEY, micros, d.now)
     d.set(meter=meter)
-    if tripped is not None and d.state.run is not None:
-        trip(d, tripped)
+    _stop_at(d, tripped)
+    top_up(d)
 
 
 def _cost(d: Draft, slot: str, **used: int) -> int:
@@ -170,26 +239,48 @@ def trip(d: Draft, tripped: Trip) -> None:
 
 
 def day_checked(d: Draft, event: SpendChecked) -> None:
-    """The day's store answered a request for more."""
+    """The day's store answered a request for more: what waited for it goes on, or ends the call."""
     meter = d.state.meter
-    d.set(reserving="")
-    if meter is None or meter.day is None:
+    if meter is None or meter.day is None or event.reservation != d.state.reserving:
         d.refuse("stale_spend")
         return
+    amount = d.state.reserving_micros
+    d.set(reserving="", reserving_micros=0)
     if event.granted:
-        d.set(meter=policy.grant(meter, d.state.settings.money.unit_micros))
+        d.set(meter=policy.grant(meter, amount))
+    else:
+        d.set(day_closed=True)
     d.log("day_money", "granted" if event.granted else "refused", reason=event.reason[:64])
+    run = d.state.run
+    if run is not None and run.waiting is not None:
+        d.set_run(waiting=None)
+        d.decisions.append((run.id, run.waiting))
 
 
-def top_up(d: Draft) -> None:
-    """Ask for more of the day's money before what is granted is used up."""
+def top_up(d: Draft, needed: int = 0) -> None:
+    """Ask for more of the day's money before what is granted is used up.
+
+    needed: for one request; reserved in whole units.
+    """
     meter = d.state.meter
-    if meter is None or meter.day is None or d.state.reserving or d.state.run is None:
+    if meter is None or meter.day is None or d.state.reserving or d.state.day_closed:
+        return
+    if d.state.run is None:
         return
     day = meter.day
     left = (day.budget.money_micros or 0) - day.used.money_micros - day.held.money_micros
     unit = d.state.settings.money.unit_micros
-    if left < unit:
-        name = f"{d.state.id}:{d.serial()}"
-        d.set(reserving=name)
-        d.emit(ReserveSpend(name, unit))
+    if left >= max(unit, needed):
+        return
+    amount = -(-max(needed - left, unit) // unit) * unit
+    name = f"{d.state.id}:{d.serial()}"
+    d.set(reserving=name, reserving_micros=amount)
+    d.emit(ReserveSpend(name, amount))
+
+
+def limit_line(d: Draft, line: str) -> None:
+    """The call's seconds are a frame budget of its line too, with time for the goodbye."""
+    settings = d.state.settings
+    if settings.budget.seconds is None or line != d.state.main:
+        return
+    lines.limit(d, line, settings.budget.seconds * 1000 + settings.talk.limit_grace_ms)

@@ -229,7 +229,6 @@ class ForkData:
     uri: str
     spec: Mapping[str, object] = field(default_factory=dict)
     running: bool = False
-    stopping: bool = False
     device: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -397,7 +396,9 @@ class AiRun:
     budget for open requests. waiting: a reply that waits for money of the day.
 
     language: of the agent. hold: as the assistant ordered it. quiet_until_us: end of a silence
-    that was ordered; patient: the caller is not asked whether they are there. hint: told to the
+    that was ordered; stays: the caller speaks next; patient: the caller is not asked whether they
+    are there, and after how many ms they were before. playback: what an action plays under the
+    voice. answered: a read-back was answered just now. hint: told to the
     model with its next request. owes: a reply that an inline document cut off. hidden: history
     that the model does not see any more; gather_from: its length when the questions began. bed:
     what plays under the voice. rescue_us: when the hangup hook is not waited for any longer.
@@ -435,7 +436,10 @@ class AiRun:
     language: str = ""
     hold: Hold | None = None
     quiet_until_us: int | None = None
-    patient: bool = False
+    stays: bool = False
+    patient: int | None = None
+    playback: str = ""
+    answered: bool = False
     hint: str = ""
     owes: bool = False
     hidden: Context = ()
@@ -464,8 +468,9 @@ class RunState:
     about, "" while an outbound call has none. run: the open one; closing: those whose summary is
     awaited. vars, global_data: what outlives flows and runs. wall_us: UTC in µs less `now`.
     reserving: the request for more of the day's money that is under way, and how much; day_closed:
-    there is no more of it. handover: what was said before, for the next agent. told: controllers know
-    of the call. refused: what was refused how often, by reason.
+    there is no more of it. controller: who commanded the call last; alone_us: since when that one
+    is gone and nothing has come to its end. handover: what was said before, for the next agent.
+    told: controllers know of the call. refused: what was refused how often, by reason.
     """
 
     settings: RunSettings
@@ -477,6 +482,8 @@ class RunState:
     run: AiRun | None = None
     closing: tuple[AiRun, ...] = ()
     lease: Lease | None = None
+    controller: str = ""
+    alone_us: int | None = None
     meter: Meter | None = None
     version: int = 0
     serial: int = 0

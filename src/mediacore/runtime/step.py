@@ -24,6 +24,7 @@ from mediacore.runtime import (
     ordering,
     talking,
     timers,
+    tools,
     voice,
 )
 from mediacore.runtime.actions import Action
@@ -51,7 +52,8 @@ def outgoing(settings: RunSettings, call_id: str, *, now: int, wall_us: int) -> 
 
 
 def _new(settings: RunSettings, call_id: str, now: int, wall_us: int) -> RunState:
-    meter = open_meter(settings.budget, now)
+    granted = 0 if settings.money.day_cap_micros > 0 else None
+    meter = open_meter(settings.budget, now, granted=granted)
     return RunState(settings, call_id, meter=meter, started_us=now, wall_us=wall_us - now)
 
 
@@ -98,6 +100,9 @@ def _once(d: Draft) -> bool:
     if d.decisions:
         conversing.carry_out(d, *d.decisions.pop(0))
         return True
+    if d.leaving:
+        end_line(d, *d.leaving.pop(0))
+        return True
     if d.hang_up is not None:  # before the document, which would go on behind the agent
         line, reason = d.hang_up
         d.hang_up = None
@@ -122,6 +127,11 @@ def _once(d: Draft) -> bool:
             methods.begin_confirm(d, dial)
             return True
     run = d.state.run
+    if run is not None and agent.errand_waits(d):
+        agent.lend(d)
+        return True
+    if run is not None and tools.begin_waiting(d):
+        return True
     if run is not None and talking.later_due(run):
         d.set_run(later=())
         ordering.carry_out(d, run.later)
@@ -132,10 +142,8 @@ def _once(d: Draft) -> bool:
 
 
 def _errand(d: Draft, flow_id: int) -> None:
-    """Run an inline document; it gets the line's voice only if it is not over at once."""
+    """Run an inline document; it gets the voice once it waits for something that needs it."""
     methods.drive(d, flow_id)
-    if d.flow(flow_id) is not None and d.state.run is not None:
-        agent.lend(d)
 
 
 def _follow(d: Draft, line: str, document: Document) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from mediacore.runtime import (
+    afterward,
     agent,
     collect,
     detect,
@@ -18,6 +19,7 @@ from mediacore.runtime import (
     methods,
     spending,
     talking,
+    turns,
     voice,
 )
 from mediacore.runtime.actions import PlayItem, Publish
@@ -43,6 +45,8 @@ Act = Callable[[Draft], None]
 Timer = tuple[int, Act]
 _MS_US = 1000
 _MAX_ACTS = 64
+_WATCHING = (OpKind.RECORD, OpKind.DETECT, OpKind.TAP, OpKind.STREAM)  # not reasons to go on
+_STORE_MS = 10_000  # a file that is not reported closed after so long is lost
 
 
 def next_deadline(state: RunState) -> int | None:
@@ -75,11 +79,13 @@ def _timers(state: RunState) -> Iterator[Timer]:
             yield opening, agent.open_talk
         if run.held and run.hold_until_us is not None:
             yield run.hold_until_us, agent.hold_over
+        if run.quiet_until_us is not None:
+            yield run.quiet_until_us, turns.quiet_over
         wake = talking.deadline_us(run)
         if wake is not None:
             yield wake, talking.wake
     for closing in state.closing:
-        yield agent.closing_due_us(closing), agent.summary_missing
+        yield afterward.due_us(closing), afterward.time_passed
     limit = spending.deadline_us(state.meter)
     if limit is not None and run is not None and not run.hangup:
         yield limit, spending.check_time
@@ -87,6 +93,8 @@ def _timers(state: RunState) -> Iterator[Timer]:
         yield limit, _time_over
     if state.lease is not None:
         yield state.lease.until_us, _lease_over
+    if state.alone_us is not None and not _at_work(state):
+        yield state.alone_us + state.settings.idle_ms * _MS_US, _abandoned
 
 
 def _line_timers(state: RunState, line: Line) -> Iterator[Timer]:
@@ -103,10 +111,19 @@ def _line_timers(state: RunState, line: Line) -> Iterator[Timer]:
     if line.media_lost_us is not None and settings.media_lost_ms:
         lost = line.media_lost_us + settings.media_lost_ms * _MS_US
         yield lost, _ends(line.id, "error")
-    waiting = line.state in (LineState.CREATED, LineState.RINGING)
-    if waiting and line.direction == "inbound":
-        reason = "error" if line.answering else "noAnswer"
-        yield line.created_us + settings.answer_ms * _MS_US, _ends(line.id, reason)
+    if line.state in (LineState.CREATED, LineState.RINGING):
+        yield from _unanswered(state, line)
+
+
+def _unanswered(state: RunState, line: Line) -> Iterator[Timer]:
+    """A destination rings so long; a caller waits so long, unless a destination rings for it."""
+    limit_us = state.settings.answer_ms * _MS_US
+    if line.ring_us is not None:
+        yield line.ring_us, _ends(line.id, "noAnswer")
+    elif line.answering_us is not None:
+        yield line.answering_us + limit_us, _ends(line.id, "error")
+    elif state.dial is None or state.dial.line != line.id:
+        yield line.created_us + limit_us, _ends(line.id, "noAnswer")
 
 
 def _ends(line: str, reason: str) -> Act:
@@ -148,6 +165,21 @@ def _time_over(d: Draft) -> None:
     latest_us = d.now + settings.talk.limit_grace_ms * _MS_US
     limit_us = d.line(main.id).limit_us
     d.set_line(main.id, held=False, limit_us=min(latest_us, limit_us or latest_us))
+
+
+def _at_work(state: RunState) -> bool:
+    """Whether a document, the agent, or something ordered keeps the call going."""
+    return bool(
+        state.flows
+        or state.run is not None
+        or any(op.kind not in _WATCHING for op in state.ops.values())
+    )
+
+
+def _abandoned(d: Draft) -> None:
+    d.set(alone_us=None)
+    d.log("limit", "abandoned", controller=True)
+    hang_up_all(d, "abandoned")
 
 
 def _lease_over(d: Draft) -> None:
@@ -229,10 +261,13 @@ def detected(d: Draft, op: Operation) -> None:
 def _record_timers(op: Operation, line: Line) -> Iterator[Timer]:
     data = op.data
     assert isinstance(data, RecordData)
-    if data.stopping:
+    if data.stopped_us is not None:
+        yield data.stopped_us + _STORE_MS * _MS_US, _for(op, _not_stored)
         return
     if data.max_ms:
         yield op.since_us + data.max_ms * _MS_US, _for(op, _recorded)
+    if data.paused:
+        return
     if data.initial_ms and not data.heard:
         yield op.since_us + data.initial_ms * _MS_US, _for(op, _nothing_recorded)
     quiet = line.quiet_us
@@ -241,11 +276,16 @@ def _record_timers(op: Operation, line: Line) -> Iterator[Timer]:
 
 
 def _recorded(d: Draft, op: Operation) -> None:
-    methods.stop_recording(d, op)
+    ending.stop_recording(d, op)
 
 
 def _nothing_recorded(d: Draft, op: Operation) -> None:
-    methods.stop_recording(d, op, no_input=True)
+    ending.stop_recording(d, op, no_input=True)
+
+
+def _not_stored(d: Draft, op: Operation) -> None:
+    d.refuse("recording_not_closed", op=op.id)
+    ending.finish(d, op, "error")
 
 
 def _waited(d: Draft, op: Operation) -> None:
@@ -258,15 +298,13 @@ def _waited(d: Draft, op: Operation) -> None:
 
 def _stalled(d: Draft, op: Operation) -> None:
     d.log("play", "stalled", line=op.line)
-    voice.stop(d, op)
     play_over(d, op, "error")
 
 
 def play_over(d: Draft, op: Operation, how: str) -> None:
     """What an operation plays is over: the play, or only the announcement before the input."""
     if isinstance(op.data, CollectData):
-        d.publish("play", op.line, {"control_id": op.id, "state": "finished"})
-        d.set_op(op.id, play=None)
+        voice.announced(d, op.id, "error" if how == "error" else "finished")
         if op.data.since_us is None and op.data.speech_us is None and not op.data.got:
             d.set_op(op.id, since_us=d.now)
         return

@@ -206,6 +206,4 @@ def on_failed(d: Draft, event: PlayFailed) -> tuple[Operation, str] | None:
     if op is None or play_of(op) is None:
         return None
     d.log("play", "failed", line=op.line, error=event.error_class.value)
-    if event.samples:
-        stop(d, op)
     return op, "error"

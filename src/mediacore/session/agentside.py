@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
+from types import MappingProxyType
+from typing import Final
 
 from mediacore.assistant.words import apply_pronounce, format_numbers
 from mediacore.call.actions import (
@@ -24,6 +26,7 @@ from mediacore.call.inputs import (
     ReplyText,
     ReplyToolCall,
 )
+from mediacore.call.recovery import ErrorReason
 from mediacore.errors import ErrorClass, ProviderError
 from mediacore.runtime.actions import AskModel, AskSummary, BeginRun, RunHook, RunTool, Talk
 from mediacore.runtime.inputs import (
@@ -53,6 +56,13 @@ from mediacore.web.tools import DataMapJob, WebhookJob, run_tool
 _SUMMARY_S = 30.0
 _TOOL_MS = 15_000
 _HOOK_MS = 8_000
+_REASONS: Final = MappingProxyType(
+    {
+        ErrorClass.AUTH: ErrorReason.LLM_FATAL,
+        ErrorClass.RATE_LIMITED: ErrorReason.TOKEN_EXHAUSTION,
+    }
+)
+"""Failures that another try with the same model does not mend; the rest is tried again."""
 
 
 class AgentSide:
@@ -77,7 +87,9 @@ class AgentSide:
         self._on_report = on_report
         self._streams: dict[int, asyncio.Task[None]] = {}
         self._work: set[asyncio.Task[None]] = set()
-        self._voice = PrerenderedTts(services.tts, begin.language, begin.voice)
+        self._voice = PrerenderedTts(
+            services.tts, begin.language, begin.voice, volume_db=begin.volume_db
+        )
 
         def respell(text: str) -> str:
             return apply_pronounce(format_numbers(text, begin.numbers), begin.pronounce)
@@ -94,7 +106,9 @@ class AgentSide:
         side.speaking = self._speaking
         self._tasks = [
             group.create_task(self._speaking.run()),
-            group.create_task(self._voice.warm([respell(line) for line in begin.fixed_lines], on_report)),
+            group.create_task(
+                self._voice.warm([respell(line) for line in begin.fixed_lines], on_report)
+            ),
         ]
 
     def change_voice(self, voice: str) -> None:
@@ -173,11 +187,12 @@ class AgentSide:
                         case LlmUsage(given, made):
                             tokens = (tokens[0] + given, tokens[1] + made)
         except ProviderError as error:
-            self._give(ReplyFailed(generation, error.error_class))
+            self._give(ReplyFailed(generation, error.error_class, _REASONS.get(error.error_class)))
         else:
             self._give(ReplyEnded(generation))
         finally:
-            self._post(TokensUsed(self.run, *(tokens if any(tokens) else estimate(request))))
+            used = tokens if any(tokens) else estimate(request)
+            self._post(TokensUsed(self.run, *used, generation))
         if self._streams.get(generation) is asyncio.current_task():
             del self._streams[generation]
 

@@ -53,6 +53,17 @@ class HostStats:
     refused: int
 
 
+class _Unkept:
+    """In place of the audio of a call that has no directory: the record tells of it."""
+
+    def put(self, at: int, pcm: bytes) -> None:
+        """See StereoSink."""
+
+    def close(self) -> str:
+        """See StereoSink."""
+        return "recording: there is no directory for the call"
+
+
 class Host:
     """Runs calls; a `runtime.ports.CallHost`. Use inside `async with`.
 
@@ -60,7 +71,7 @@ class Host:
     stored: called in a thread with each record and its directory; open_audio: gives the sink for
     a call's audio of some rate. on_record: called on the loop. journal: told of a call's "start",
     "answer" and "end"; a call that has started and not ended, and left no record, was lost with
-    its process.
+    its process. runner: what owns a call, for measurements.
     """
 
     def __init__(
@@ -75,6 +86,7 @@ class Host:
         open_audio: OpenAudio | None = None,
         on_record: Callable[[CallRecord], None] = lambda record: None,
         journal: Journal = _no_journal,
+        runner: type[CallRunner] = CallRunner,
     ) -> None:
         self._services = services
         self._document = document
@@ -85,6 +97,7 @@ class Host:
         self._open_audio = open_audio
         self._on_record = on_record
         self._journal = journal
+        self._runner = runner
         self._idle = asyncio.Event()
         self._idle.set()
         self._refused = 0
@@ -181,7 +194,7 @@ class Host:
             # Nothing is granted yet: what the agent may spend is reserved before it begins.
             day = Account(Scope.DAY, self._services.campaign, Budget(money_micros=0))
             state = replace(state, meter=replace(state.meter, day=day))
-        runner = CallRunner(
+        runner = self._runner(
             self._services,
             state,
             self._tell,
@@ -222,8 +235,10 @@ class Host:
 
     def _audio(self, directory: Path | None) -> Callable[[int], StereoSink] | None:
         open_audio = self._open_audio
-        if directory is None or open_audio is None:
+        if open_audio is None:
             return None
+        if directory is None:
+            return lambda srate_hz: _Unkept()
         return lambda srate_hz: open_audio(directory / AUDIO_FILE, srate_hz)
 
     def _add_line(self, line: str, runner: CallRunner) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mediacore._core import Leg
-from mediacore.errors import MediacoreError
+from mediacore.errors import MediacoreError, MediaError
 from mediacore.events import (
     EventsLost,
     LegClosed,
@@ -353,5 +353,17 @@ class LineSide:
         """Give the leg's memory back, when the call is over and its counters were read."""
         for leg in (self.leg, self._late):
             if leg is not None:
-                self._services.hub.detach(leg)
-                leg.free()
+                self._free(leg)
+
+    def _free(self, leg: Leg) -> None:
+        """Now, or when the core has closed it after all."""
+        hub = self._services.hub
+        hub.detach(leg)
+        try:
+            leg.free()
+        except MediaError:
+            hub.attach(leg, lambda event: self._free(leg) if _is_last(event) else None)
+
+
+def _is_last(event: MediaEvent) -> bool:
+    return isinstance(event, LegClosed)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 from mediacore.errors import ProviderError
+from mediacore.session.sounds import scale
 from mediacore.slots.driver import TtsDriver
 from mediacore.slots.report import OnReport, no_report
 from mediacore.slots.stream import SlotStream
@@ -24,10 +26,14 @@ _CLOSE_MS: Final = 500
 class PrerenderedTts:
     """Stands in for a TtsDriver for one run."""
 
-    def __init__(self, driver: TtsDriver, language: str, voice: str) -> None:
+    def __init__(
+        self, driver: TtsDriver, language: str, voice: str, *, volume_db: float = 0.0
+    ) -> None:
+        """volume_db: gain of everything that is spoken."""
         self._driver = driver
         self._language = language
         self._voice = voice
+        self._volume_db = volume_db
         self._ready: dict[str, tuple[TtsEvent, ...]] = {}
         self._bytes = 0
         self._live = 0
@@ -55,11 +61,16 @@ class PrerenderedTts:
             try:
                 async with aclosing(self._driver.run(request, on_report)) as stream:
                     async for event in stream:
-                        events.append(event)
+                        events.append(self._scaled(event))
             except ProviderError:
                 continue
             self._bytes += sum(len(e.pcm) for e in events if isinstance(e, TtsAudio))
             self._ready[line] = tuple(events)
+
+    def _scaled(self, event: TtsEvent) -> TtsEvent:
+        if not self._volume_db or not isinstance(event, TtsAudio):
+            return event
+        return replace(event, pcm=scale(event.pcm, self._volume_db))
 
     def run(self, request: TtsRequest, on_report: OnReport = no_report) -> SlotStream[TtsEvent]:
         """Synthesise one request, or give what is ready."""
@@ -78,7 +89,7 @@ class PrerenderedTts:
         try:
             async with aclosing(self._driver.run(request, on_report)) as stream:
                 async for event in stream:
-                    yield event
+                    yield self._scaled(event)
         finally:
             self._live -= 1
             if not self._live:

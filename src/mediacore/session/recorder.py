@@ -92,6 +92,11 @@ class Recorder:
         """Turns so far, in order."""
         return tuple(self._turns[i] for i in sorted(self._turns))
 
+    @property
+    def decisions(self) -> tuple[DecisionNote, ...]:
+        """Decisions so far, in order."""
+        return tuple(self._decisions)
+
     def take_media(self) -> None:
         """Drain the leg's record and note taps."""
         notes = unpack_notes(self._leg.read_notes())

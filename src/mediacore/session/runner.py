@@ -12,11 +12,11 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TypeGuard
 
-from mediacore.call.actions import Evidence, LogDecision, TurnCompleted
-from mediacore.call.record import CallRecord, ErrorNote, Usage
+from mediacore.call.actions import Evidence, TurnCompleted
+from mediacore.call.record import CallRecord
 from mediacore.errors import MediaError
 from mediacore.events import LegClosed, LegOpened
 from mediacore.flow.document import Document
@@ -39,15 +39,16 @@ from mediacore.session.aftercall import AfterCall
 from mediacore.session.agentside import AgentSide, hook, summarise
 from mediacore.session.bridges import Bridges
 from mediacore.session.callfacts import SessionFacts
+from mediacore.session.keeping import Keeping
+from mediacore.session.legwork import execute_on_leg
 from mediacore.session.lineside import LineSide
 from mediacore.session.outside import Outside
 from mediacore.session.purse import Purse
-from mediacore.session.recorder import Recorder, StereoSink
+from mediacore.session.recorder import StereoSink
 from mediacore.session.services import Services
 from mediacore.session.uncancelled import to_the_end
 from mediacore.slots.gateway import DialOut, FarLine, LineEnd
 from mediacore.slots.report import AttemptReport, Outcome
-from mediacore.units import TICK_MS
 
 log = logging.getLogger("mediacore.session")
 Decide = Callable[[str, str, Evidence], None]
@@ -55,7 +56,6 @@ Decide = Callable[[str, str, Evidence], None]
 _MAX_QUEUE = 4096  # events that wait; more media is dropped and the line resynchronised
 _MAX_COMMANDS = 256  # commands that wait for their answer; more are refused
 _LAST_STEPS = 10_000
-_EARLY = 100  # decisions and errors before there is media; the first ones are dropped
 
 
 class _CallOverError(Exception):
@@ -91,7 +91,6 @@ class CallRunner:
         self._decide = decide
         self._far = far
         self._document = document
-        self._audio = audio
         self._after = after
         self._purse = purse
         self._on_line = on_line
@@ -103,14 +102,10 @@ class CallRunner:
         self._requests = 0
         self._sides: dict[str, LineSide] = {}
         self._agents: dict[int, AgentSide] = {}
-        self._recorder: Recorder | None = None
-        self._recorded = ""  # the line that the record is about
-        self._runs: list[AiRun] = []
+        self._kept = Keeping(services, state.id, audio)
         self._dropped = 0
         self._behind: set[str] = set()  # lines whose media events were dropped
         self._crashed = False
-        self._early: deque[tuple[int, LogDecision]] = deque(maxlen=_EARLY)
-        self._early_errors: deque[ErrorNote] = deque(maxlen=_EARLY)
         self.record: CallRecord | None = None
         """What is kept of the call once `run` is over, also when it was cancelled; None when it
         never had media."""
@@ -193,24 +188,26 @@ class CallRunner:
         return side
 
     async def _own(self) -> None:
-        offered = False
         while not self._state.over:
             while not self._queue:
                 self._arrived.clear()
                 await self._arrived.wait()
-            event = self._queue.popleft()
-            self._before(event)
-            now = self._services.clock_us()
-            self._state, actions = step(self._state, event, now)
+            self._take(self._queue.popleft())
+
+    def _take(self, event: Event) -> None:
+        """One event and everything that it leads to."""
+        self._before(event)
+        now = self._services.clock_us()
+        self._state, actions = step(self._state, event, now)
+        self._execute_all(actions)
+        if isinstance(event, CallOffered) and self._document is not None:
+            document, self._document = self._document, None
+            self._state, actions = begin_document(self._state, document, now)
             self._execute_all(actions)
-            if isinstance(event, CallOffered) and self._document is not None and not offered:
-                offered = True
-                self._state, actions = begin_document(self._state, self._document, now)
-                self._execute_all(actions)
-            self._choose_recorded()
-            if self._behind and not self._queue:
-                self._catch_up()
-            self._arm_deadline()
+        self._keep_main()
+        if self._behind and not self._queue:
+            self._catch_up()
+        self._arm_deadline()
 
     def _catch_up(self) -> None:
         """Media events were dropped: what the legs' counters tell of them."""
@@ -220,21 +217,11 @@ class CallRunner:
                 self._sides[line].resync()
 
     def _before(self, event: Event) -> None:
-        recorder = self._recorder
-        if recorder is None:
-            return
-        if isinstance(event, Media) and event.line == self._recorded:
-            recorder.media(event.event)
-        elif isinstance(event, PlayFailed):
-            self._note("playback", event.error_class.value, event.detail)
-
-    def _note(self, source: str, error_class: str, message: str, recovery: str = "") -> None:
-        """Keep an error for the record; early ones are kept until there is a recorder."""
-        note = ErrorNote(self._position(), source, error_class, message, recovery)
-        if self._recorder is not None:
-            self._recorder.error(note)
-        else:
-            self._early_errors.append(note)
+        match event:
+            case Media(line, given):
+                self._kept.media(line, given)
+            case PlayFailed():
+                self._kept.error("playback", event.error_class.value, event.detail)
 
     def _arm_deadline(self) -> None:
         due_us = next_deadline(self._state)
@@ -258,7 +245,7 @@ class CallRunner:
             return
         error_class = report.error.value if report.error else ""
         source = f"{report.slot} {report.provider}"
-        self._note(source, error_class, report.detail, report.then.value)
+        self._kept.error(source, error_class, report.detail, report.then.value)
         log.warning(
             "provider failed",
             extra={
@@ -270,32 +257,18 @@ class CallRunner:
             },
         )
 
-    def _position(self) -> int:
-        side = self._sides.get(self._recorded)
-        return side.last_at if side is not None else 0
-
     # -- lines
 
     def _line_up(self, side: LineSide) -> None:
         """A line has media: the call's own is recorded from its first sample."""
         if side.line == self._state.main:
-            self._choose_recorded()
+            self._kept.begin(side)
 
-    def _choose_recorded(self) -> None:
+    def _keep_main(self) -> None:
         """The record is about the call's own line, of a dial the one that was committed to."""
         side = self._sides.get(self._state.main)
-        if self._recorder is not None or side is None or side.leg is None:
-            return
-        leg = side.leg
-        self._recorded = side.line
-        audio = self._audio(leg.srate_hz) if self._audio is not None else None
-        recorder = Recorder(leg, self.call_id, self._services.wallclock(), audio, side.tap)
-        self._recorder = recorder
-        for at, decision in self._early:
-            recorder.decision(at, decision)
-        for note in self._early_errors:
-            recorder.error(note)
-        side.take_with(recorder.take_media, lambda: recorder.caller_speaks)
+        if side is not None and not self._kept.line:
+            self._kept.begin(side)
 
     def _dial(self, action: a.DialLine) -> None:
         gateway = self._services.gateway
@@ -323,7 +296,7 @@ class CallRunner:
             try:
                 self._execute(action)
             except MediaError as error:
-                self._note("core", type(error).__name__, str(error))
+                self._kept.error("core", type(error).__name__, str(error))
                 log.error(
                     "core refused an action",
                     extra={
@@ -370,8 +343,8 @@ class CallRunner:
     def _execute_on_line(self, action: a.Action) -> None:
         match action:
             case a.Talk():
-                if isinstance(action.action, TurnCompleted) and self._recorder is not None:
-                    self._recorder.turn(action.action.turn)
+                if isinstance(action.action, TurnCompleted):
+                    self._kept.turn(action.action.turn)
                 self._agent(action.run, lambda agent: agent.talk(action))
             case a.AskModel():
                 self._agent(action.run, lambda agent: agent.ask(action))
@@ -395,54 +368,14 @@ class CallRunner:
             case a.CancelWork(op):
                 self._outside.cancel(op)
             case _:
-                self._execute_on_leg(action)
+                side = self._side_of(action)
+                if side is not None and side.leg is not None:
+                    execute_on_leg(side, side.leg, action)
 
     def _agent(self, run: int, act: Callable[[AgentSide], None]) -> None:
         agent = self._agents.get(run)
         if agent is not None:
             act(agent)
-
-    def _execute_on_leg(self, action: a.Action) -> None:
-        side = self._side_of(action)
-        if side is None or side.leg is None:
-            return
-        match action:
-            case a.LimitLine(_, limit_ms):
-                side.leg.limit(limit_ms // TICK_MS if limit_ms else 0)
-            case a.StartPlay():
-                side.player.start(action)
-            case a.StopPlay(op, _, generation):
-                side.player.stop(op, generation)
-            case a.PausePlay():
-                side.player.pause()
-            case a.ResumePlay():
-                side.player.resume()
-            case a.SetVolume():
-                side.player.volume(action)
-            case a.StartBed():
-                side.bed.start(action)
-            case a.StopBed():
-                side.bed.stop()
-            case a.SendDigits(_, digits):
-                side.digits.send(digits)
-            case a.ArmLine(_, stops):
-                side.arm(stops=stops)
-            case a.StartHearing():
-                side.start_hearing()
-            case a.StopHearing():
-                side.stop_hearing()
-            case a.StartRecording():
-                side.taping.start(action)
-            case a.PauseRecording(op, behavior):
-                side.taping.pause(op, behavior)
-            case a.ResumeRecording(op):
-                side.taping.resume(op)
-            case a.StopRecording(op):
-                side.taping.stop(op)
-            case a.StartFork():
-                side.forks.start(action)
-            case a.StopFork(op):
-                side.forks.stop(op)
 
     def _side_of(self, action: a.Action) -> LineSide | None:
         line, op = getattr(action, "line", ""), getattr(action, "op", "")
@@ -459,29 +392,25 @@ class CallRunner:
     def _deliver(self, action: a.DeliverPayload) -> None:
         run = action.run
         assert isinstance(run, AiRun)
-        self._runs.append(run)
+        self._kept.run(run)
         if self._after is not None:
             line = self._state.lines[run.line]
             self._after.deliver(action, run, line, self._state, self._facts())
 
     def _facts(self) -> SessionFacts:
         """What the session knows of the call beside its state."""
-        side = self._sides.get(self._recorded)
+        side = self._kept.side
         if side is None or side.leg is None:
             return SessionFacts()
         media = {k: int(v) for k, v in asdict(side.leg.stats()).items()}
-        return SessionFacts(media, side.recognised_ms)
+        return SessionFacts(media, side.recognised_ms, self._kept.decisions)
 
     async def _reserve(self, action: a.ReserveSpend) -> None:
         reason = "" if self._purse is None else await self._purse.reserve(action.amount_micros)
         self.post(SpendChecked(action.reservation, not reason, reason))
 
     def _decided(self, name: str, verdict: str, evidence: Evidence) -> None:
-        decision = LogDecision(name, verdict, evidence)
-        if self._recorder is not None:
-            self._recorder.decision(self._position(), decision)
-        else:
-            self._early.append((0, decision))
+        self._kept.decision(name, verdict, evidence)
         self._decide(name, verdict, evidence)
 
     # -- the end
@@ -502,7 +431,10 @@ class CallRunner:
         self._bridges.close()
         await self._settle()
         try:
-            await self._make_record()
+            reason = "error" if self._crashed else self._state.end_reason or "cancelled"
+            sides = tuple(self._sides.values())
+            keep = self._kept.finish
+            self.record = await asyncio.to_thread(keep, self._state, reason, sides, self._lost())
         finally:
             for side in self._sides.values():
                 side.free()
@@ -526,16 +458,22 @@ class CallRunner:
             log.exception("the end of a call was not told", extra={"call": self.call_id})
 
     def _last_step(self, event: Event, now: int) -> None:
+        self._before(event)
         if self._state.over:
             return
-        self._before(event)
         self._state, actions = step(self._state, event, now)
         for action in actions:
-            match action:
-                case a.Log() | a.Publish() | a.AnswerCommand() | a.DeliverPayload():
-                    self._execute(action)
-                case a.Talk(action=TurnCompleted(turn)) if self._recorder is not None:
-                    self._recorder.turn(turn)
+            try:
+                self._last_action(action)
+            except Exception:
+                log.exception("an end was not told", extra={"call": self.call_id})
+
+    def _last_action(self, action: a.Action) -> None:
+        match action:
+            case a.Log() | a.Publish() | a.AnswerCommand() | a.DeliverPayload():
+                self._execute(action)
+            case a.Talk(action=TurnCompleted(turn)):
+                self._kept.turn(turn)
 
     async def _settle(self) -> None:
         """Give back what is left of the day's money."""
@@ -545,45 +483,6 @@ class CallRunner:
         used = meter.day.used.money_micros if meter is not None and meter.day is not None else 0
         await self._purse.settle(used)
 
-    async def _make_record(self) -> None:
-        recorder, side = self._recorder, self._sides.get(self._recorded)
-        if recorder is None or side is None or side.leg is None:
-            return
-        self.record = await asyncio.to_thread(self._finish_record, recorder, side)
-
-    def _finish_record(self, recorder: Recorder, side: LineSide) -> CallRecord:
-        assert side.leg is not None
-        recorder.take_media()
-        services = self._services
-        record = recorder.finish(
-            ended_at=side.leg.stats().ticks * side.leg.srate_hz * TICK_MS // 1000,
-            end_reason="error" if self._crashed else self._state.end_reason or "cancelled",
-            transport=replace(side.far.transport, far_delay_ms=side.far_delay_ms),
-            agent=services.settings.app_name,
-            providers={
-                "stt": services.stt.info.name,
-                "tts": services.tts.info.name,
-                **({"llm": services.llm.info.name} if services.llm is not None else {}),
-            },
-            usage=self._usage(),
-            pacer={},
-        )
-        record = replace(record, lost=(*record.lost, *self._lost()))
-        engine = services.hub.engine
-        return replace(record, pacer=_counters(engine.pacer_stats())) if engine.running else record
-
-    def _usage(self) -> Usage:
-        meter, prices = self._state.meter, self._services.settings.money.prices
-        priced = meter is not None and prices is not None
-        return Usage(
-            input_tokens=sum(r.input_tokens for r in self._runs),
-            output_tokens=sum(r.output_tokens for r in self._runs),
-            spoken_chars=sum(r.spoken_chars for r in self._runs),
-            recognised_ms=sum(side.recognised_ms for side in self._sides.values()),
-            cost_micros=meter.call.used.money_micros if priced and meter is not None else None,
-            currency=prices.currency if priced and prices is not None else "",
-        )
-
     def _lost(self) -> tuple[str, ...]:
         """What of the call could not be kept or told, in words."""
         found = []
@@ -592,11 +491,6 @@ class CallRunner:
         if self._outside.dropped:
             found.append(f"status: {self._outside.dropped} posts were not sent")
         return tuple(found)
-
-
-def _counters(stats: object) -> dict[str, int]:
-    names = getattr(stats, "__slots__", ())
-    return {name: int(getattr(stats, name)) for name in names}
 
 
 def _may_drop(event: Event) -> TypeGuard[Media]:

@@ -135,12 +135,14 @@ class _Tape:
             self._failed = str(error)
 
 
-def _file_name(text: str) -> str:
-    """Safe in any directory; names that were changed stay apart by a digest."""
-    safe = re.sub(r"[^A-Za-z0-9_-]", "_", text)
-    if safe == text and len(text) <= _MAX_NAME:
-        return text
-    return f"{safe[:_MAX_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", text)[:_MAX_NAME]
+
+
+def _file_name(op: str) -> str:
+    """Safe in any directory. Controllers choose it: changed names stay apart by a digest."""
+    safe = _plain(op)
+    return safe if safe == op else f"{safe}-{hashlib.sha256(op.encode()).hexdigest()[:12]}"
 
 
 class Taping:
@@ -177,7 +179,7 @@ class Taping:
             return
         self._tap.take()
         suffix = "mp3" if action.format == "mp3" else "wav"
-        name = _file_name(f"{self._stem}-{action.op}")
+        name = f"{_plain(self._stem)}-{_file_name(action.op)}"
         tape = _Tape(action, self._directory / f"{name}.{suffix}", self._tap.srate_hz)
         self._tapes[action.op] = tape
         self._tap.add(tape)

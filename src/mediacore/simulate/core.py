@@ -60,6 +60,7 @@ class Leg:
         "handle",
         "line",
         "opened_us",
+        "ordered",
         "paused",
         "playing",
         "queue",
@@ -80,6 +81,7 @@ class Leg:
         self.alive = alive
         self.opened_us = world.now
         self.generation = 0
+        self.ordered = False
         self.queue: list[Voice] = []
         self.voices: dict[int, Voice] = {}
         self.playing: Voice | None = None
@@ -104,6 +106,12 @@ class Leg:
                 )
         self.voices[voice.id] = voice
         if voice.generation < self.generation:
+            if self.ordered:
+                broken(
+                    Rule.STALE_AUDIO,
+                    f"{self.line}: {voice.owner} speaks for generation {voice.generation}, which "
+                    "the call itself has cut",
+                )
             voice.over = True
             self._tell(UtteranceRefused, voice, 0)
             return
@@ -133,6 +141,7 @@ class Leg:
         head = self.playing
         cut = head if head is not None and head.generation <= generation else None
         if self.generation <= generation:
+            self.ordered = cause is CutCause.COMMAND
             self.generation = next_generation_after_cut(self.generation)
         flushed = [v for v in self.queue if v.generation <= generation]
         self.queue = [v for v in self.queue if v.generation > generation]

@@ -32,6 +32,7 @@ class Checker:
     """One call's rules. legs: the audio cores, by line."""
 
     __slots__ = (
+        "_after",
         "_answered",
         "_asked",
         "_closings",
@@ -50,6 +51,7 @@ class Checker:
 
     def __init__(self, state: RunState, legs: Mapping[str, Leg]) -> None:
         self.before = state
+        self._after = state
         self.now = 0
         self._legs = legs
         self._resources = Resources()
@@ -74,7 +76,9 @@ class Checker:
 
     # ------------------------------------------------------------------------------- a step
 
-    def step(self, event: i.Event | None, state: RunState, actions: Sequence[a.Action], now: int) -> None:
+    def step(
+        self, event: i.Event | None, state: RunState, actions: Sequence[a.Action], now: int
+    ) -> None:
         """Look at one step. event: None for what begins a call."""
         self.now = now
         before = self.before
@@ -89,6 +93,7 @@ class Checker:
             self._line(action)
             self._resources.action(action)
             self._spent.action(action, state)
+            self._after = state
             see = self._see.get(kind)
             if see is not None:
                 see(action)
@@ -168,6 +173,10 @@ class Checker:
             voice = leg.voices.get(other) if leg is not None else None
             if voice is not None and not voice.over:
                 broken(Rule.TWO_GOODBYES, f"goodbye {utterance} while {other} is not over")
+        run = self._after.run
+        interrupted = run is None or run.talk.closing_interrupted
+        if earlier and not interrupted:
+            broken(Rule.TWO_GOODBYES, f"goodbye {utterance}, and nobody cut {earlier[-1]}")
         earlier.append(utterance)
         if len(earlier) > 2:  # one that the caller cut, and the one after it
             broken(Rule.TWO_GOODBYES, f"{len(earlier)} goodbyes in run {action.run}")
@@ -221,9 +230,10 @@ class Checker:
             if winner != f"{command.issuer} {event.request}":
                 broken(Rule.TWO_WINNERS, f"{command.issuer} and {winner} won on one version")
         lease = before.lease
-        if lease is not None and lease.holder != command.issuer and lease.until_us > self.now:
-            if command.method != "dial":
-                broken(Rule.TWO_WINNERS, f"{command.issuer} won against {lease.holder}'s lease")
+        if lease is None or lease.holder == command.issuer or command.method == "dial":
+            return
+        if lease.until_us > self.now:
+            broken(Rule.TWO_WINNERS, f"{command.issuer} won against {lease.holder}'s lease")
 
     # ------------------------------------------------------------------------------ events
 
@@ -313,8 +323,8 @@ class Checker:
             waits = event.run == run.id and any(j.id == event.id for j in run.jobs)
             if waits and event.ok and isinstance(event.reply, Mapping):
                 given = event.reply["action"][0]["set_global_data"]
-        elif isinstance(event, i.CommandReceived) and event.command.method == "ai_message":
-            if self._asked:
+        elif isinstance(event, i.CommandReceived) and self._asked:
+            if event.command.method == "ai_message":
                 given = event.command.params.get("global_data")
         if not isinstance(given, Mapping):
             return

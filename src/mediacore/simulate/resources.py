@@ -12,7 +12,6 @@ from mediacore.runtime import inputs as i
 from mediacore.simulate.violation import Rule, broken
 
 
-
 class Resources:
     """Open lines, recordings, forks, requests, runs and what runs for them."""
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from heapq import heappop
 from random import Random
+from types import MappingProxyType
 from typing import Any, Final
+from zlib import crc32
 
+from mediacore.call.table import EVENT_TYPES as TALK_EVENTS
 from mediacore.flow.document import Document
 from mediacore.runtime import inputs as i
-from mediacore.runtime.actions import Action, Log
+from mediacore.runtime.actions import Action
 from mediacore.runtime.ports import Command
 from mediacore.runtime.state import Line, RunState
 from mediacore.runtime.step import begin_document, incoming, outgoing, step
+from mediacore.runtime.table import EVENT_TYPES
 from mediacore.runtime.timers import next_deadline
 from mediacore.simulate.controllers import PROJECT, Controllers
 from mediacore.simulate.invariants import Checker
@@ -32,6 +35,9 @@ _AHEAD_US: Final = 1000
 _ODDS: Final = (0, 0, 0, 1, 1, 1, 1, 2, 2, 3)  # of the weathers
 _MASK: Final = (1 << 61) - 1
 
+_CODES: Final[Mapping[type, int]] = MappingProxyType(
+    {kind: crc32(kind.__name__.encode()) for kind in (*EVENT_TYPES, *TALK_EVENTS)}
+)
 Watch = Callable[[int, str, object, RunState, Sequence[Action]], None]
 
 
@@ -61,18 +67,18 @@ class Simulator:
         self._fetchable = tuple(fetchable)
 
     def run(
-        self, seed: int, drop: frozenset[str] = frozenset(), watch: Watch | None = None
+        self, seed: int, keep: frozenset[str] | None = None, watch: Watch | None = None
     ) -> Outcome:
-        """One call. drop: deliveries that are lost. watch: sees every step."""
+        """One call. keep: all other deliveries are lost. watch: sees every step."""
         scenario = self.scenarios[seed % len(self.scenarios)]
-        return _Call(scenario, self._fetchable, seed, drop, watch).play()
+        return _Call(scenario, self._fetchable, seed, keep, watch).play()
 
 
 class _Call:
     __slots__ = (
         "_checker",
-        "_drop",
         "_given",
+        "_keep",
         "_late",
         "_order",
         "_scenario",
@@ -90,13 +96,13 @@ class _Call:
         scenario: Scenario,
         fetchable: Sequence[Document],
         seed: int,
-        drop: frozenset[str],
+        keep: frozenset[str] | None,
         watch: Watch | None,
     ) -> None:
         dice = Random(seed)
         self._scenario = scenario
         self._seed = seed
-        self._drop = drop
+        self._keep = keep
         self._watch = watch
         self._given: list[str] = []
         self._late = 0
@@ -136,9 +142,7 @@ class _Call:
     def _begin(self) -> None:
         scenario, world = self._scenario, self._world
         dice = world.dice["outside"]
-        controllers = Controllers(
-            world, dice.randrange(scenario.commands + 1), scenario.within_s
-        )
+        controllers = Controllers(world, dice.randrange(scenario.commands + 1), scenario.within_s)
         if scenario.outbound:
             target = {"type": "phone", "params": {"to_number": "+1901", "timeout": 5}}
             params = {"tag": "t", "devices": [[target, target], [target]]}
@@ -161,8 +165,7 @@ class _Call:
         most_us = START_US + (self._scenario.settings.max_call_ms + 760_000) * 1000
         while queue:
             at_us, _, _, name, what = heappop(queue)
-            if at_us > world.now:
-                world.now = at_us
+            world.now = max(world.now, at_us)
             if not name:
                 what()  # type: ignore[operator]
                 continue
@@ -177,7 +180,7 @@ class _Call:
             if name == "tick":
                 if at_us != self._tick_us:
                     continue  # a later one was set
-            elif name in self._drop:
+            elif self._keep is not None and name not in self._keep:
                 continue
             self._take(name, what)
         if not self._state.over and (self._state.lines or self._state.ops):
@@ -198,7 +201,7 @@ class _Call:
         self._state = world.state = state
         if name and name != "tick":
             self._given.append(name)
-        self._order = (self._order * 1_000_003 ^ _code(type(getattr(event, "event", event)))) & _MASK
+        self._order = (self._order * 1_000_003 ^ _CODES.get(_kind(event), 1)) & _MASK
         if self._watch is not None:
             self._watch(world.now, name, event, state, actions)
         self._services.execute(actions)
@@ -210,12 +213,11 @@ class _Call:
             world.tick(deadline_us, i.Tick())
 
 
-@lru_cache(maxsize=256)
-def _code(kind: type) -> int:
-    """A number for a kind of event, the same in every process."""
-    return sum(ord(c) * 31**n for n, c in enumerate(kind.__name__)) & 0xFFFFFFFF
-
-
-def log_lines(actions: Sequence[Action]) -> list[str]:
-    """The actions of a step but its log, by name."""
-    return [type(action).__name__ for action in actions if not isinstance(action, Log)]
+def _kind(event: object) -> type:
+    """What an event is, looking into those that carry another one."""
+    match event:
+        case i.Media():
+            return type(event.event)
+        case i.Heard() | i.AgentResult():
+            return type(event.result)
+    return type(event)

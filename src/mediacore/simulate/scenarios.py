@@ -24,7 +24,7 @@ _PRICES: Final = PriceBook(
         Price("sim", PriceUnit.INPUT_TOKENS_1M, 2_000_000),
         Price("sim", PriceUnit.OUTPUT_TOKENS_1M, 8_000_000),
         Price("sim", PriceUnit.CHARACTERS_1M, 20_000_000),
-    )
+    ),
 )
 _FUNCTIONS: Final = [
     {"function": "look", "description": "looks", "fillers": {"en-US": ["Let me look."]}},
@@ -76,7 +76,11 @@ def settings(evaluator: Evaluator) -> RunSettings:
 def agent(**more: Any) -> dict[str, object]:
     """An `ai` statement with two tools and data of its own."""
     params = {"end_of_speech_timeout": 300, **more.pop("params", {})}
-    swaig = {"defaults": {"web_hook_url": _WEBHOOK}, "functions": _FUNCTIONS, **more.pop("SWAIG", {})}
+    swaig = {
+        "defaults": {"web_hook_url": _WEBHOOK},
+        "functions": _FUNCTIONS,
+        **more.pop("SWAIG", {}),
+    }
     return {
         "ai": {
             "prompt": {"text": "You help."},

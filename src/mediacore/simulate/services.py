@@ -25,7 +25,6 @@ from mediacore.events import LegOpened
 from mediacore.flow.document import Document
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
-from mediacore.runtime.state import AiData
 from mediacore.runtime.voice import play_of
 from mediacore.simulate.core import CHAR_SAMPLES, Leg, Voice
 from mediacore.simulate.people import Person
@@ -39,7 +38,16 @@ _WORDS: Final = ("fine", "surely", "your balance", "one moment", "thank you", "r
 class Services:
     """Executes actions. legs: of lines that have media, ended ones included."""
 
-    __slots__ = ("_documents", "_do", "_ended", "_handles", "_replies", "_world", "legs", "talkative")
+    __slots__ = (
+        "_do",
+        "_documents",
+        "_ended",
+        "_handles",
+        "_replies",
+        "_world",
+        "legs",
+        "talkative",
+    )
 
     def __init__(self, world: World, documents: Sequence[Document], talkative: int) -> None:
         self._world = world
@@ -240,7 +248,8 @@ class Services:
         if dice.random() < world.weather.lose:
             return
         chars = sum(len(entry.text) for entry in action.context)
-        used = i.TokensUsed(run, chars // 4, dice.randrange(action.max_tokens // 4 + 1))
+        made = dice.randrange(action.max_tokens // 4 + 1)
+        used = i.TokensUsed(run, chars // 4, made, generation)
         if world.fails("model"):
             say(ReplyFailed(generation, dice.choice(_FAILURES)))
             world.give("model", used, delay_us, lane)
@@ -380,8 +389,3 @@ def _word_times(text: str) -> tuple[WordTime, ...]:
         at = start + len(word)
         words.append(WordTime(start, at, start * CHAR_SAMPLES, at * CHAR_SAMPLES))
     return tuple(words)
-
-
-def run_of(data: object) -> int | None:
-    """The run that an operation of `ai` is about."""
-    return data.run if isinstance(data, AiData) else None

@@ -44,9 +44,10 @@ class Spent:
                 broken(Rule.MONEY_CAP, f"{self._asks} replies asked for, {self._turns} allowed")
             if self._cap is not None:
                 self._ask(action)
-        elif self._cap is not None and isinstance(action, a.Talk):
-            if isinstance(action.action, Speak):
-                self._add(self._cost("tts", characters=len(action.action.text)))
+        if self._cap is None or not isinstance(action, a.Talk):
+            return
+        if isinstance(action.action, Speak):
+            self._add(self._cost("tts", characters=len(action.action.text)))
 
     def _ask(self, action: a.AskModel) -> None:
         chars = sum(len(entry.text) for entry in action.context)

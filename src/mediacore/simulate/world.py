@@ -65,7 +65,7 @@ class Delivery:
 class World:
     """The queue and its actors' dice. `state` is the call as it is now."""
 
-    __slots__ = ("_lanes", "_serial", "_sent", "dice", "now", "queue", "state", "weather")
+    __slots__ = ("_lanes", "_sent", "_serial", "dice", "now", "queue", "state", "weather")
 
     def __init__(self, seed: int, weather: Weather, state: RunState) -> None:
         self.now = 0

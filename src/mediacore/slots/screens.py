@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Final
 
 from mediacore.errors import ErrorClass, ProviderError
 from mediacore.slots.attempt import Verdict
@@ -10,6 +12,10 @@ from mediacore.slots.llm import LlmEvent, LlmHangup, LlmText, LlmUsage, ToolCall
 from mediacore.slots.policy import LlmPolicy, TtsPolicy
 from mediacore.slots.tts import TtsAudio, TtsEvent, TtsInfo, TtsRequest, TtsWord
 from mediacore.units import pcm_ms
+
+_MAX_ARGUMENTS: Final = 65_536
+_MAX_CALLS: Final = 32
+_HALF_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 def _unusable(why: str) -> ProviderError:
@@ -59,6 +65,7 @@ class LlmScreen:
     def __init__(self, policy: LlmPolicy) -> None:
         self._max_chars = policy.max_chars
         self._chars = 0
+        self._calls = 0
         self._useful = False
 
     def admit(self, event: LlmEvent) -> Verdict:
@@ -76,18 +83,28 @@ class LlmScreen:
         if isinstance(event, LlmText):
             return self._judge_text(event.text)
         if isinstance(event, ToolCall):
-            if not _is_json_object(event.arguments):
-                raise _unusable(f"arguments of tool {event.name!r} are not a JSON object")
-            return Verdict.COMMIT
+            return self._judge_call(event)
         if isinstance(event, LlmHangup):
             return Verdict.COMMIT
         if isinstance(event, LlmUsage):
             return Verdict.HOLD
         raise _unusable(f"{type(event).__name__} is not an LlmEvent")
 
+    def _judge_call(self, call: ToolCall) -> Verdict:
+        self._calls += 1
+        if self._calls > _MAX_CALLS:
+            raise _unusable(f"more than {_MAX_CALLS} tool calls in one reply")
+        if len(call.arguments) > _MAX_ARGUMENTS or not _is_json_object(call.arguments):
+            raise _unusable("arguments of a tool are not a JSON object of some length")
+        if not _is_text(call.name + call.id):
+            raise _unusable("the name of a tool is not text")
+        return Verdict.COMMIT
+
     def _judge_text(self, text: str) -> Verdict:
         if not text:
             return Verdict.SKIP
+        if not _is_text(text):
+            raise _unusable("half of a surrogate pair is not text")
         self._chars += len(text)
         if self._chars > self._max_chars:
             raise _unusable(f"more than {self._max_chars} characters")
@@ -95,7 +112,20 @@ class LlmScreen:
 
 
 def _is_json_object(text: str) -> bool:
+    if not text.strip():
+        return True
     try:
-        return isinstance(json.loads(text), dict) if text.strip() else True
-    except ValueError:
+        value = json.loads(text)
+        # Escapes may be halves of pairs; only then is it worth writing all of it out.
+        whole = _HALF_PAIR.search(text) is None or _is_text(json.dumps(value, ensure_ascii=False))
+        return isinstance(value, dict) and whole
+    except (ValueError, RecursionError):
         return False
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -82,7 +82,10 @@ class Journal:
             self._queue.put(None, timeout=_CLOSE_S)
         self._thread.join(_CLOSE_S)
         if not keep and not self._thread.is_alive():
-            self.path.unlink(missing_ok=True)
+            try:
+                self.path.unlink(missing_ok=True)
+            except OSError as error:
+                log.error("journal not removed", extra={"error": type(error).__name__})
         os.close(self._fd)
 
     def _run(self) -> None:
@@ -146,7 +149,7 @@ def _open_calls(data: bytes) -> dict[str, dict[str, Any]]:
             call_id, event = str(entry["call"]), entry["event"]
         except (msgspec.DecodeError, KeyError):
             continue
-        if not call_id or Path(call_id).name != call_id:
+        if call_id in ("", "..") or Path(call_id).name != call_id:
             continue
         if event == "end":
             calls.pop(call_id, None)

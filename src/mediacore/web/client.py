@@ -238,7 +238,7 @@ async def _read(response: aiohttp.ClientResponse, request: HttpRequest) -> HttpR
     headers: dict[str, str] = {}
     for name, value in response.headers.items():
         if len(headers) < MAX_HEADERS:
-            headers.setdefault(name.lower(), value)
+            headers.setdefault(_text(name.lower()), _text(value))
     reply = HttpReply(response.status, headers)
     if response.status in _REDIRECTS or request.method == "HEAD":
         response.close()
@@ -251,6 +251,11 @@ async def _read(response: aiohttp.ClientResponse, request: HttpRequest) -> HttpR
     except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError):
         response.close()
         return replace(reply, error="closed")
+
+
+def _text(value: str) -> str:
+    """A header as text: bytes that are no UTF-8 arrive as lone surrogates."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def _next_hop(target: Target, location: str) -> Target | None:

@@ -107,7 +107,10 @@ async def _run_webhook(
     client: SafeClient, job: WebhookJob, clock_us: Callable[[], int]
 ) -> ToolOutcome:
     deadline_us = clock_us() + job.deadline_ms * 1000
-    request = _webhook_request(job, clock_us())
+    try:
+        request = _webhook_request(job, clock_us())
+    except (ValueError, TypeError, RecursionError):
+        return _outcome(job, HttpReply(0, error="bad_request"), 0)
     outcome = _outcome(job, HttpReply(0, error="timeout"), 0)
     for attempt in range(1, job.retries + 2):
         left_ms = (deadline_us - clock_us()) // 1000

@@ -16,7 +16,7 @@ MAX_LOGGED: Final = 512
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _CREDENTIALS = re.compile(r"^(\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?[\\/]*)[^/?#\\]*@")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+_UNUSABLE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")  # controls, lone surrogates
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\.?")
 _NUMBER_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _QUERY_VALUE = re.compile(r"(^|&)([^=&]*)=[^&]*")
@@ -62,7 +62,7 @@ def parse_url(url: str) -> Target:
     A host whose last label is a number must be a plain dotted IPv4 address: `127.1`, `0x7f.1`,
     `2130706433` and `0177.0.0.1` are forms that resolvers turn into addresses.
     """
-    if len(url) > MAX_URL or _CONTROL.search(url):
+    if len(url) > MAX_URL or _UNUSABLE.search(url):
         raise UrlError("bad_url")
     try:
         parts = urlsplit(url.strip())

@@ -35,6 +35,10 @@ def tool(agent: Any, name: str, result: Any, **parameters: Any) -> None:
     agent.define_tool(name, f"The tool {name}", parameters, handler)
 
 
+def document(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"version": "1.0.0", "sections": {"main": list(statements)}}
+
+
 class SalesAgent(AgentBase):
     def __init__(self, port: int) -> None:
         super().__init__(
@@ -68,35 +72,38 @@ class SalesAgent(AgentBase):
             ),
             seats=TEXT,
         )
-        tool(self, "lock", Result("Locked").toggle_functions([{"function": "extra", "active": False}]))
+        off = [{"function": "extra", "active": False}]
+        tool(self, "lock", Result("Locked").toggle_functions(off))
         tool(self, "extra", Result("Extra done"))
-        tool(self, "music", Result("Music on").play_background_file("https://media.example/a.wav"))
-        tool(self, "pause", Result("Held").hold(1))
+        tool(self, "music", Result("Music on").play_background_file("http://media.example/a.wav"))
+        tool(self, "pause", Result("Held").hold(timeout=1))
         tool(
             self,
             "inline",
-            Result("Read it").execute_swml(
-                {"version": "1.0.0", "sections": {"main": [{"play": "say:this is the inline text"}]}}
-            ),
+            Result("Read it").execute_swml(document({"play": "say:this is the inline text"})),
         )
         tool(
             self,
             "leave",
             Result("Leaving").execute_swml(
-                {
-                    "version": "1.0.0",
-                    "sections": {"main": [{"play": "say:the last words"}, {"hangup": {}}]},
-                },
-                transfer=True,
+                document({"play": "say:the last words"}, {"hangup": {}}), transfer=True
             ),
         )
+        tool(self, "human", Result("Connecting").connect("+15557777", final=True))
         tool(self, "bye", Result("Goodbye").hangup())
-        price = DataMap("price").description("Price of a ticket").parameter("kind", "string", "Kind")
+        price = DataMap("price").description("Price of a ticket")
+        price.parameter("kind", "string", "Kind")
         price.webhook("GET", "http://prices.example/v1/${args.kind}")
-        price.output(Result("A ${args.kind} ticket costs ${price} euros"))
+        price.output(Result("A ${input.args.kind} ticket costs ${price} euros"))
         price.error_keys(["error"])
         price.fallback_output(Result("No price today"))
         self.register_swaig_function(price.to_swaig_function())
+
+    def on_swml_request(
+        self, request_data: Any = None, callback_path: Any = None, request: Any = None
+    ) -> Any:
+        say("asked", body=request_data)
+        return super().on_swml_request(request_data, callback_path, request)
 
     def on_summary(self, summary: Any, raw_data: Any = None) -> None:
         say("summary", summary=summary, raw=raw_data)

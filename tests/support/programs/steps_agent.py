@@ -1,6 +1,6 @@
 """An agent with contexts and steps; both published SDKs run it unchanged.
 
-    python steps_agent.py PORT
+python steps_agent.py PORT
 """
 
 from __future__ import annotations
@@ -29,15 +29,13 @@ class StepsAgent(AgentBase):
         self.prompt_add_section("Role", "You check people in.")
         self.set_params({"static_greeting": "Check in please", "end_of_speech_timeout": 400})
         context = self.define_contexts().add_context("default")
-        context.add_step("name").set_text("Ask for the name").set_functions(["keep"]).set_valid_steps(
-            ["room"]
-        )
-        context.add_step("room").set_text("Ask for the room").set_functions(["assign"]).set_valid_steps(
-            ["done"]
-        )
+        name = context.add_step("name").set_text("Ask for the name")
+        name.set_functions(["keep"]).set_valid_steps(["room"])
+        room = context.add_step("room").set_text("Ask for the room")
+        room.set_functions(["assign"]).set_valid_steps(["done"])
         context.add_step("done").set_text("Wish a good stay").set_functions("none")
-        for name in ("keep", "assign"):
-            self.define_tool(name, f"The tool {name}", {}, self._handler(name))
+        for each in ("keep", "assign"):
+            self.define_tool(each, f"The tool {each}", {}, self._handler(each))
 
     def _handler(self, name: str) -> Any:
         def handler(args: dict[str, Any], raw: dict[str, Any]) -> Any:

@@ -100,6 +100,12 @@ def test_an_answer_that_was_cut_counts_as_given(llm):
 
 def test_an_answer_that_was_not_heard_is_given_again(llm):
     assert said(ask(llm, user("hello"), user("hello?"))) == "Hello, which order?"
+    assert said(ask(llm, user("hello"), agent(""), user("hello?"))) == "Hello, which order?"
+
+
+def test_only_what_is_new_since_the_last_answer_counts(llm):
+    before = (user("hello, my order"), agent("Hello, which order?"))
+    assert said(ask(llm, *before, user("hm"))) == "Pardon?"
 
 
 def test_lines_that_are_not_from_the_script_use_nothing_up(llm):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import sys
 import wave
 from array import array
@@ -18,7 +19,7 @@ from mediacore.audiofile import read_audio
 from mediacore.media import LegConfig, Tap
 from mediacore.runtime.actions import StartRecording
 from mediacore.runtime.inputs import RecordingStored
-from mediacore.session.taping import Taping
+from mediacore.session.taping import Taping, _file_name
 from support.line_sim import NEAR, LineSim, loud_ms, peak
 from virtual import run_virtual
 
@@ -223,3 +224,10 @@ async def scene_beep(line: LineSim, taping: Taping) -> None:
     line.near.close()
     await asyncio.sleep(0.1)
     taping.stop("r")
+
+
+def test_names_that_controllers_choose_are_safe_and_stay_apart() -> None:
+    names = [_file_name(op) for op in ("r1", "a/b", "a_b", "../../etc", "x" * 300, "x" * 301, "\0")]
+    assert names[0] == "r1"
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,120}", name) for name in names)

@@ -1,0 +1,118 @@
+"""Statements for the call and its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mediacore.flow import interpreter
+from mediacore.flow.document import Document
+from mediacore.flow.findings import Code
+from mediacore.flow.interpreter import Done, Perform, Warn
+from mediacore.flow.source import DocumentError
+from mediacore.runtime import (agent, beds, collect, detect, dialing, ending, flows, lines, reading, starting, voice)
+from mediacore.runtime.actions import (AnswerCommand, ArmLine, PauseRecording, PlayItem, Publish, ResumeRecording, SendDigits, StartBed, StopBed, StopFork, FetchDocument, SendRequest, StartFork, StartHearing, StartRecording)
+from mediacore.runtime.documents import inline_document
+from mediacore.runtime.draft import Draft
+from mediacore.runtime.hangup import end_line, hang_up_all
+from mediacore.runtime.ports import Answer, Command
+from mediacore.runtime.reading import BadParams, Params
+from mediacore.runtime.state import (AiData, CollectData, DetectData, DialData, DialStage, Flow, ForkData, Lease, Line, LineState, OpData, Operation, OpKind, RecordData, Target, WaitData, RunState, PlayData, Stage)
+from mediacore.runtime.yielding import drop_flows
+
+
+Outcome = Mapping[str, object]
+
+
+def answer(d: Draft, flow: Flow, params: Params) -> Outcome | None:
+    """Answer the call, for at most `max_duration` seconds; wait until it has media."""
+    limit_ms = reading.seconds_ms(params, "max_duration", 14_400)
+    lines.limit(d, flow.line, limit_ms)
+    if d.line(flow.line).up:
+        return {"answer_result": "success"}
+    lines.answer(d, flow.line)
+    flows.open_op(d, flow, OpKind.ANSWER, WaitData())
+    return None
+
+
+def hangup(d: Draft, flow: Flow, params: Params) -> Outcome | None:
+    """End the line."""
+    reason = reading.text(params, "reason", "hangup")
+    end_line(d, flow.line, reason if reason in ("hangup", "busy", "decline") else "hangup")
+    return None
+
+
+def connect(d: Draft, flow: Flow, params: Params) -> Outcome | None:
+    """Dial destinations, join the first that answers, wait until they part."""
+    groups = reading.connect_groups(params)
+    line = d.line(flow.line)
+    if d.state.dial is not None or line.peer:
+        failed = {"connect_result": "failed", "connect_failed_reason": "busy"}
+        return {**failed, "return_value": "failed"}
+    if len(d.state.lines) + sum(map(len, groups)) > d.state.settings.max_lines:
+        raise BadParams("too many destinations on this call")
+    caller = line.from_number if line.direction == "inbound" else line.to_number
+    groups = tuple(
+        tuple(dialing.with_caller(target, caller) for target in group) for group in groups
+    )
+    events = params.get("call_state_events")
+    data = DialData(
+        groups,
+        starting.ringback=starting.ringback(params.get("starting.ringback")),
+        max_ms=reading.seconds_ms(params, "max_duration", 14_400),
+        confirm=params.get("confirm"),
+        confirm_ms=reading.seconds_ms(params, "confirm_timeout", 20),
+        status_url=reading.text(params, "call_state_url"),
+        status_events=tuple(str(e) for e in reading.listing(events)) or ("ended",),
+    )
+    if not reading.flag(params, "answer_on_bridge"):
+        lines.answer(d, flow.line)
+    dialing.begin(d, flows.open_op(d, flow, OpKind.CONNECT, data))
+    return None
+
+
+def sleep(d: Draft, flow: Flow, params: Params) -> Outcome | None:
+    """Wait so many milliseconds, -1 for ever."""
+    ms = reading.number(params, "duration", 0, -1, 86_400_000)
+    until = d.now + round(ms) * 1000 if ms >= 0 else None
+    flows.open_op(d, flow, OpKind.SLEEP, WaitData(until))
+    return None
+
+
+def send_digits(d: Draft, flow: Flow, params: Params) -> Outcome | None:
+    """Send digits and wait until they are sent."""
+    digits = reading.digits(params)
+    flows.open_op(d, flow, OpKind.DIGITS, WaitData(d.now + starting.send_digits_us(digits)))
+    d.emit(SendDigits(flow.line, digits))
+    return None
+
+
+def user_event(d: Draft, flow: Flow, params: Params) -> Outcome | None:
+    """Tell everybody who watches the call."""
+    event = params.get("event", params)
+    body = {"call_id": flow.line, "event": event}
+    d.emit(Publish("calling.user_event", flow.line, body))
+    return {"user_event_result": "success"}
+
+
+def detect_machine(d: Draft, flow: Flow, params: Params) -> Outcome | None:
+    """Find out who answered; without `wait` the variables come later."""
+    data = reading.machine_data(params)
+    if reading.flag(params, "wait", True):
+        flows.open_op(d, flow, OpKind.DETECT, data)
+        return None
+    d.open(OpKind.DETECT, flow.line, f"flow:{flow.id}", data)
+    return {}
+
+
+def ai(d: Draft, flow: Flow, params: Params) -> Outcome | None:
+    """Begin an agent and wait until it is over."""
+    if d.state.run is not None:
+        return {"ai_result": "failed", "return_value": "failed"}
+    if not d.state.settings.has_model:
+        raise BadParams("no model is configured")
+    op = d.open(OpKind.AI, flow.line, f"flow:{flow.id}", agent.data_for(d), awaited=True)
+    flows.wait_for(d, flow, op)
+    agent.begin(d, op, params)
+    return None
