@@ -50,8 +50,8 @@ carries it out; what takes time is told by events. A command that is refused cha
 METHODS_HEAD = """\
 ## Statements of documents
 
-Statements that steer the document (`set`, `cond`, `goto` …) are carried out by its interpreter; these
-reach the call. "answers": it answers a line that rings in, unless `auto_answer` is false.
+Statements that steer the document (`set`, `cond`, `goto` …) are carried out by its interpreter; the
+others reach the call. "answers": it answers a line that rings in, unless `auto_answer` is false.
 """
 
 EVENTS_HEAD = """\

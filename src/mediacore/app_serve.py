@@ -74,7 +74,7 @@ class ServeOptions:
     day_cap_micros: int = 0
     spend: str | None = None
     queue: Path | None = None
-    document_secret: str = ""
+    document_secret: str = field(default="", repr=False)
     log_content: bool = False
 
 

@@ -225,7 +225,7 @@ class WavWriter:
         self._error: OSError | None = None
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0)
-            self._fd = os.open(self._path, flags, 0o644)
+            self._fd = os.open(self._path, flags, 0o600)
         except OSError as error:
             raise ConfigError(f"cannot write {self._path}: {error.strerror}") from None
         try:

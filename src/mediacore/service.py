@@ -33,7 +33,7 @@ from mediacore.control import ControlConfig, ControlServer
 from mediacore.errors import ConfigError, ProviderError
 from mediacore.flow.document import Document, load_document, requires_model
 from mediacore.flow.script import QuickJs
-from mediacore.flow.source import read_source
+from mediacore.flow.source import MAX_BYTES, read_source
 from mediacore.media import LegConfig, Tap
 from mediacore.observe.decisions import DecisionLog, DecisionRules
 from mediacore.policy.budget import Budget
@@ -85,8 +85,8 @@ class ServiceConfig:
     document: file or URL that incoming calls get; None = they wait for controllers of `context`.
     llm: models in order of preference; empty = documents with `ai` are refused. allow, hosts: see
     SafeClient. budget: of every call. prices, day_cap_micros, campaign, spend: money. queue: file
-    of work after calls. records_url: where recordings can be had, "" = file: URLs; nothing here
-    serves them. documents are refused for what is not supported when `strict`.
+    of work after calls. records_url: where the files below `records` can be had, "" = file: URLs;
+    nothing here serves them. documents are refused for what is not supported when `strict`.
     """
 
     stt: tuple[Stt, ...]
@@ -102,7 +102,7 @@ class ServiceConfig:
     envs: Mapping[str, object] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict)
-    document_secret: str = ""
+    document_secret: str = field(default="", repr=False)
     records_url: str = ""
     budget: Budget = field(default_factory=Budget)
     prices: PriceBook | None = None
@@ -137,7 +137,8 @@ class Service:
             return None
         if where.startswith(("http://", "https://")):
             return self._served(where)
-        source = read_source(Path(where).read_bytes(), where)
+        with Path(where).open("rb") as file:
+            source = read_source(file.read(MAX_BYTES + 1), where)
         document = load_document(source, strict=config.strict, ai_params=known_params())
         wants = requires_model(document)
         if wants is not None and not config.llm:
@@ -256,7 +257,9 @@ class Service:
     def _link(self, path: Path) -> str:
         """Where a recording can be had."""
         base = self._config.records_url
-        return f"{base.rstrip('/')}/{quote(path.name)}" if base else path.resolve().as_uri()
+        if not base:
+            return path.resolve().as_uri()
+        return f"{base.rstrip('/')}/{quote(path.relative_to(self._config.records).as_posix())}"
 
     def _settings(self) -> RunSettings:
         config = self._config

@@ -36,7 +36,7 @@ from support.http_server import serving
 pytestmark = [pytest.mark.realtime, pytest.mark.phone, pytest.mark.timeout(90)]
 
 BOMB_BYTES = 200_000_000
-GROWTH_BYTES = 250_000_000
+GROWTH_BYTES = 150_000_000
 """More than this in one world means that something was kept whole; the pytest process included."""
 SORRY = "technical problem"
 GOOD = "good"

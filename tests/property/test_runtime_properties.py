@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as rules_of
 from hypothesis import strategies as st
-from support.runtime_call import Phone, settings
 
 from mediacore import events as e
 from mediacore.call import inputs as talk
@@ -21,6 +20,7 @@ from mediacore.runtime.commands import COMMANDS
 from mediacore.runtime.documents import inline_document
 from mediacore.runtime.settings import RunSettings
 from mediacore.runtime.timers import next_deadline
+from support.runtime_call import Phone, settings
 
 TTS = [{"type": "tts", "params": {"text": "hi"}}]
 DEVICES = [[{"type": "phone", "params": {"to_number": "+1", "timeout": 3}}], ["+2"]]

@@ -12,7 +12,6 @@ import itertools
 import json
 from array import array
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +41,7 @@ from mediacore.slots.gateway import DialOut, LineEnd, LineFailedError, Party
 from mediacore.store.records import write_record
 from mediacore.transports.loopback import Link
 from mediacore.web.client import HttpReply, HttpRequest
+from support.inline import InlineExecutor
 from virtual import VirtualLoop, now_us
 
 TICK_S = 0.02
@@ -60,18 +60,6 @@ FAR = LegConfig(seed=2, event_payload_type=101)
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 TERMINAL = {"finished", "error", "no_input", "no_match"}
 ALL = frozenset({"read", "control", "dial"})
-
-
-class _Inline(ThreadPoolExecutor):
-    """Work for threads is done at once: it takes no virtual time."""
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        try:
-            done.set_result(fn(*args, **kwargs))
-        except BaseException as error:
-            done.set_exception(error)
-        return done
 
 
 class Phone:
@@ -253,7 +241,7 @@ class HostSim:
     async def __aenter__(self) -> HostSim:
         self._live = _core.live_objects()
         loop = asyncio.get_running_loop()
-        loop.set_default_executor(_Inline(max_workers=1))
+        loop.set_default_executor(InlineExecutor(max_workers=1))
         self.engine = Engine(max_legs=512, max_bridges=64, event_slots=self.event_slots)
         self.hub = MediaHub(self.engine)
         self.client = FakeClient()

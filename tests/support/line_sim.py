@@ -18,6 +18,7 @@ from mediacore.session.sounds import Sounds
 from mediacore.session.tapping import RecordTap
 from mediacore.slots.driver import TtsDriver
 from mediacore.transports.loopback import Link
+from support.inline import InlineExecutor
 from virtual import now_us
 
 NEAR = LegConfig(seed=1, taps=Tap.RECORD, bed=True, event_payload_type=101)
@@ -35,6 +36,7 @@ class LineSim:
         self.on_event: Callable[[MediaEvent], None] = lambda event: None
 
     async def __aenter__(self) -> LineSim:
+        asyncio.get_running_loop().set_default_executor(InlineExecutor(max_workers=1))
         self._live = _core.live_objects()
         self.engine = Engine(max_legs=8, max_bridges=1, command_slots=self._command_slots)
         self.hub = MediaHub(self.engine)

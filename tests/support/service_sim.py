@@ -41,7 +41,7 @@ from mediacore.providers.scripted import (
 from mediacore.runtime.ports import Published
 from mediacore.service import LINE_LEG, Service, ServiceConfig
 from mediacore.slots.gateway import LineEnd
-from mediacore.slots.llm import LlmEvent, LlmInfo, LlmRequest, ToolCall
+from mediacore.slots.llm import Llm, LlmEvent, LlmInfo, LlmRequest, ToolCall
 from mediacore.slots.stt import Stt
 from mediacore.transports.exchange import ExchangeCall, LoopbackExchange, Side
 from mediacore.wire.limits import RelayLimits
@@ -113,7 +113,7 @@ class Stage:
     """A service and its world. Enter inside a running loop; real time.
 
     document: a document, or where it is ("http://…"); None = controllers get the calls. rules: of
-    the model; empty = there is none. stt: what the caller's stretches of speech are
+    the model; empty = there is none, or `model`. stt: what the caller's stretches of speech are
     heard as. control: serve controllers, with TLS files when given. hosts: names whose requests
     land on the recorder server; reply: what it answers, as JSON (bytes as they are).
     """
@@ -121,6 +121,7 @@ class Stage:
     path: Path
     document: Mapping[str, object] | str | None = None
     rules: Sequence[Rule] = ()
+    model: Llm | None = None
     stt: Sequence[Heard | str] = ()
     voice: Voice = FAST_VOICE
     control: bool = False
@@ -164,7 +165,7 @@ class Stage:
         return ServiceConfig(
             (stt,),
             (self.tts,),
-            (self.llm,) if self.llm is not None else (),
+            tuple(each for each in (self.llm, self.model) if each is not None),
             document=self._document(),
             records=self.path / "calls",
             control=control,
@@ -223,9 +224,10 @@ class Stage:
     async def call(self, from_number: str = CALLER, to_number: str = CALLED) -> Handset:
         """Call the service, and wait until it picks up. Raises LineFailedError."""
         call = self.ring(from_number, to_number)
-        return self._handset(call, await call.answered())
+        return self.pick_up(call, await call.answered())
 
-    def _handset(self, call: ExchangeCall, leg: Leg) -> Handset:
+    def pick_up(self, call: ExchangeCall, leg: Leg) -> Handset:
+        """The handset of a call whose leg is there."""
         handset = Handset(self.hub, call, leg)
         self._handsets.append(handset)
         return handset
@@ -242,7 +244,7 @@ class Stage:
         handsets = [] if into is None else into
 
         async def phone(call: ExchangeCall) -> None:
-            handset = self._handset(call, await call.answer())
+            handset = self.pick_up(call, await call.answer())
             handsets.append(handset)
             await answerer(handset)
 

@@ -128,13 +128,14 @@ def test_taps_and_streams_obey_the_address_rules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("base", "url"),
     [
-        ("", "file:///tmp/x/a%20b.wav"),
-        ("https://cdn.test/calls/", "https://cdn.test/calls/a%20b.wav"),
+        ("", "file://{records}/c1/a%20b.wav"),
+        ("https://cdn.test/calls/", "https://cdn.test/calls/c1/a%20b.wav"),
     ],
 )
 def test_recordings_have_the_url_of_the_operator(tmp_path: Path, base: str, url: str) -> None:
     service = Service(config(tmp_path, records_url=base))
-    assert service._link(Path("/tmp/x/a b.wav")) == url
+    path = tmp_path / "calls" / "c1" / "a b.wav"
+    assert service._link(path) == url.format(records=tmp_path / "calls")
 
 
 @pytest.mark.parametrize(

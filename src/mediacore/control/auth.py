@@ -57,7 +57,7 @@ class Authenticator:
         if not self._config.jwt_secret:
             raise AuthError("this server takes no jwt_token")
         claims = _claims(token, self._config.jwt_secret.encode())
-        project_id = claims.get("project")
+        project_id = str(claims.get("project"))
         if project_id not in {project.id for project in self._config.projects}:
             raise AuthError("the jwt_token is of no known project")
         self._check_times(claims)
@@ -65,7 +65,7 @@ class Authenticator:
         contexts = _names(claims, "contexts", frozenset({"*"}))
         subject = claims.get("sub", "")
         return Grant(
-            str(project_id),
+            project_id,
             permissions & PERMISSIONS,
             tuple(sorted(contexts)),
             f"{_JWT_CREDENTIAL}{subject}",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mediacore.flow.expand import expand, expand_except
+from mediacore.flow.methods import METHODS, State
 from mediacore.flow.scope import Scope
 from mediacore.flow.script import Evaluator
 
@@ -41,6 +42,9 @@ def expand_params(
         return {}
     if not isinstance(params, Mapping):
         params = {"value": params}
+    known = METHODS.get(method)
+    if known is not None and known.state is State.UNSUPPORTED:
+        return dict(params)  # it fails whatever they are
     if method == "ai":
         return _ai(params, scope, evaluator)
     later = LATER if method not in _FREE else frozenset()

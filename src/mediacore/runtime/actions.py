@@ -34,7 +34,7 @@ class DialLine:
     codecs: tuple[str, ...]
     timeout_ms: int
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,10 @@ class ArmLine:
 
 @dataclass(frozen=True, slots=True)
 class StartHearing:
-    """Recognise the line's speech from now on; Heard follows."""
+    """Recognise the line's speech from now on; Heard follows. Begins anew when it runs.
+
+    language, hints: what is to be expected; the recognisers of the slot take no such options yet.
+    """
 
     line: str
     language: str = ""
@@ -233,7 +236,7 @@ class StartFork:
     codec: str
     ptime_ms: int = 20
     name: str = ""
-    bearer_token: str = ""
+    bearer_token: str = field(default="", repr=False)
     custom: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -371,7 +374,7 @@ class RunTool:
     name: str
     url: str = ""
     payload: Mapping[str, object] = field(default_factory=dict)
-    auth: tuple[str, str] | None = None
+    auth: tuple[str, str] | None = field(default=None, repr=False)
     data_map: Mapping[str, object] | None = None
     context: Mapping[str, object] = field(default_factory=dict)
 
@@ -384,7 +387,7 @@ class RunHook:
     id: str
     url: str
     payload: Mapping[str, object]
-    auth: tuple[str, str] | None = None
+    auth: tuple[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,7 +408,7 @@ class DeliverPayload:
 
     key: str
     url: str
-    auth: tuple[str, str] | None
+    auth: tuple[str, str] | None = field(repr=False)
     run: object
 
 

@@ -285,9 +285,8 @@ def lend(d: Draft) -> None:
     owes = agent is not None and (agent.replying or agent.tools_open)
     talking.feed(d, HoldStarted(0))
     if d.state.run is not None and d.run.talk.hold is not None:
-        d.set_run(
-            stage=Stage.LENT, owes=owes
-        )  # else it says its last words: the document waits for them
+        d.set_run(stage=Stage.LENT, owes=owes)
+    # else it says its last words, and the document waits for them
 
 
 def errand_over(d: Draft, flow: Flow, reason: str) -> None:

@@ -24,11 +24,10 @@ def speech_result(data: CollectData) -> Result:
 
 
 def begins(d: Draft, op: Operation, kind: str) -> None:
-    """The caller gives input: the initial timer is over. kind: "digit" or "speech"."""
+    """The caller begins to give input; tells it where that is wanted. kind: "digit" or "speech"."""
     data = _data(op)
     if data.got or data.text or data.speech_us is not None:
         return
-    d.set_op(op.id, since_us=None)
     if data.start_of_input:
         result = {"type": "start_of_input", "params": {"type": kind}}
         d.publish("collect", op.line, {"control_id": op.id, "result": result, "final": False})

@@ -16,7 +16,7 @@ from mediacore.flow.scope import Scope
 from mediacore.runtime import lines
 from mediacore.runtime.actions import Publish
 from mediacore.runtime.draft import Draft
-from mediacore.runtime.state import Flow, Line, Operation
+from mediacore.runtime.state import Flow, Line, Operation, OpKind
 
 MAIN: Final = "main"
 ERRAND: Final = "errand"

@@ -1,4 +1,8 @@
-"""What each statement of a document does, and how its outcome becomes variables."""
+"""Documents at work: from the interpreter's statements to what the call does, and back.
+
+What a statement does is in `methods_call`, `methods_media` and `methods_web`; what it leaves in the
+document's variables, in `outcomes`.
+"""
 
 from __future__ import annotations
 
@@ -27,22 +31,13 @@ from mediacore.runtime.documents import inline_document
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.hangup import end_line
 from mediacore.runtime.reading import BadParams, Params
-from mediacore.runtime.state import (
-    DialData,
-    Flow,
-    Operation,
-    OpKind,
-)
+from mediacore.runtime.state import DialData, Flow, Operation, OpKind
 
 Outcome = Mapping[str, object]
-
-
 Method = Callable[[Draft, Flow, Params], Outcome | None]
 
 
 GOODBYE: Final = "goodbye"  # owner of the last words when time is up
-
-
 _ADVANCES: Final = 200  # statements that complete at once, in one step of the call
 
 
@@ -109,7 +104,7 @@ def _perform(d: Draft, flow_id: int, perform: Perform) -> None:
 
 
 def _complete(d: Draft, flow_id: int, outcome: Outcome, *, failed: str = "") -> None:
-    """The statement in progress is over; its outcome becomes outcomes.variables."""
+    """The statement in progress is over; its outcome becomes variables."""
     flow = d.flow(flow_id)
     if flow is None:
         return
@@ -137,9 +132,8 @@ def finished(d: Draft, op: Operation, state: str, outcome: Outcome) -> None:
     elif flow.waits == op.id:
         _complete(d, flow.id, outcomes.variables(op, state, outcome))
     else:
-        later = {
-            k: v for k, v in outcomes.variables(op, state, outcome).items() if k != "return_value"
-        }
+        found = outcomes.variables(op, state, outcome)
+        later = {k: v for k, v in found.items() if k != "return_value"}
         d.set(vars={**d.state.vars, **later})
         return
     drive(d, flow.id)

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Mapping
 
-from mediacore.flow import interpreter
-from mediacore.flow.document import Document
-from mediacore.flow.findings import Code
-from mediacore.flow.interpreter import Done, Perform, Warn
-from mediacore.flow.source import DocumentError
-from mediacore.runtime import (agent, beds, collect, detect, dialing, ending, flows, lines, reading, starting, voice)
-from mediacore.runtime.actions import (AnswerCommand, ArmLine, PauseRecording, PlayItem, Publish, ResumeRecording, SendDigits, StartBed, StopBed, StopFork, FetchDocument, SendRequest, StartFork, StartHearing, StartRecording)
-from mediacore.runtime.documents import inline_document
+from mediacore.runtime import agent, dialing, flows, lines, reading, starting
+from mediacore.runtime.actions import Publish, SendDigits
 from mediacore.runtime.draft import Draft
-from mediacore.runtime.hangup import end_line, hang_up_all
-from mediacore.runtime.ports import Answer, Command
+from mediacore.runtime.hangup import end_line
 from mediacore.runtime.reading import BadParams, Params
-from mediacore.runtime.state import (AiData, CollectData, DetectData, DialData, DialStage, Flow, ForkData, Lease, Line, LineState, OpData, Operation, OpKind, RecordData, Target, WaitData, RunState, PlayData, Stage)
-from mediacore.runtime.yielding import drop_flows
-
+from mediacore.runtime.state import DialData, Flow, OpKind, WaitData
 
 Outcome = Mapping[str, object]
 
@@ -59,7 +48,7 @@ def connect(d: Draft, flow: Flow, params: Params) -> Outcome | None:
     events = params.get("call_state_events")
     data = DialData(
         groups,
-        starting.ringback=starting.ringback(params.get("starting.ringback")),
+        ringback=starting.ringback(params.get("ringback")),
         max_ms=reading.seconds_ms(params, "max_duration", 14_400),
         confirm=params.get("confirm"),
         confirm_ms=reading.seconds_ms(params, "confirm_timeout", 20),

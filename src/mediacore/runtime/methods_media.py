@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mediacore.runtime import (
-    ending,
-    flows,
-    reading,
-    starting,
-)
-from mediacore.runtime.actions import (
-    StopFork,
-)
+from mediacore.runtime import ending, flows, reading, starting
+from mediacore.runtime.actions import StopFork
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.reading import BadParams, Params
-from mediacore.runtime.state import (
-    Flow,
-    Operation,
-    OpKind,
-)
+from mediacore.runtime.state import Flow, Operation, OpKind
 
 Outcome = Mapping[str, object]
 

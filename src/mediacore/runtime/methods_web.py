@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mediacore.runtime import (
-    flows,
-    reading,
-)
-from mediacore.runtime.actions import (
-    FetchDocument,
-    SendRequest,
-)
+from mediacore.runtime import flows, reading
+from mediacore.runtime.actions import FetchDocument, SendRequest
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.reading import BadParams, Params
-from mediacore.runtime.state import (
-    Flow,
-    OpKind,
-    WaitData,
-)
+from mediacore.runtime.state import Flow, OpKind, WaitData
 
 Outcome = Mapping[str, object]
 

@@ -6,15 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from mediacore.runtime import detect
-from mediacore.runtime.state import (
-    Operation,
-    OpKind,
-    WaitData,
-)
+from mediacore.runtime.state import Operation, OpKind, WaitData
 
 Outcome = Mapping[str, object]
-
-
 _BODY_CHARS: Final = 64_000
 
 _HEADERS: Final = 64

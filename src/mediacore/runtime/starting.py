@@ -5,21 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from mediacore.runtime import reading
-from mediacore.runtime.actions import (
-    PlayItem,
-    StartFork,
-    StartHearing,
-    StartRecording,
-)
+from mediacore.runtime.actions import PlayItem, StartFork, StartHearing, StartRecording
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.reading import BadParams, Params
-from mediacore.runtime.state import (
-    CollectData,
-    ForkData,
-    Operation,
-    OpKind,
-    RecordData,
-)
+from mediacore.runtime.state import CollectData, ForkData, Operation, OpKind, RecordData
 
 _DIGIT_MS: Final = 200
 

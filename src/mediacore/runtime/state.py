@@ -252,7 +252,7 @@ class Target:
     codecs: tuple[str, ...] = ()
     timeout_ms: int = 60_000
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     device: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from mediacore._core import Leg
 from mediacore.errors import MediacoreError, MediaError
@@ -58,7 +59,10 @@ _MIN_FAR_DELAY_MS = 20  # the far end plays whole frames
 
 
 class LineSide:
-    """Executes what the call decides for one line. Methods return at once."""
+    """Executes what the call decides for one line. Methods return at once.
+
+    directory: where recordings of the line go, by default that of all records.
+    """
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class LineSide:
         post: Callable[[Event], None],
         on_report: OnReport,
         on_up: Callable[[LineSide], None],
+        directory: Path | None = None,
     ) -> None:
         self.line = line
         self.far = far
@@ -80,6 +85,7 @@ class LineSide:
         self._post = post
         self._on_report = on_report
         self._on_up = on_up
+        self._directory = directory or services.records
         self._closed = asyncio.Event()
         self._ending = False
         self._task: asyncio.Task[None] | None = None
@@ -218,7 +224,7 @@ class LineSide:
             self.tap,
             self._group,
             self._post,
-            directory=services.records,
+            directory=self._directory,
             stem=self.line,
             link=services.link,
         )

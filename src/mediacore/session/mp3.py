@@ -30,6 +30,7 @@ class Mp3Writer:
         self._layout = "stereo" if channels == 2 else "mono"
         self._closed = False
         try:
+            path.touch(mode=0o600)
             self._file: Any = self._av.open(
                 str(path), "w", format="mp3", options={"flush_packets": "1", "write_xing": "0"}
             )

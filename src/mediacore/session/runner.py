@@ -181,7 +181,14 @@ class CallRunner:
 
     def _add_side(self, line: str, far: FarLine) -> LineSide:
         side = LineSide(
-            line, far, self._services, self._group, self.post, self._report, self._line_up
+            line,
+            far,
+            self._services,
+            self._group,
+            self.post,
+            self._report,
+            self._line_up,
+            self._services.records / self.call_id,  # recordings are kept and removed with the call
         )
         self._sides[line] = side
         self._on_line(line, self)

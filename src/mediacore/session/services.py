@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Services:
     gateway: Gateway | None = None
     spend: SpendStore | None = None
     campaign: str = ""
-    document_secret: str = ""
+    document_secret: str = field(default="", repr=False)
     media_host: str = "127.0.0.1"
     link: Callable[[Path], str] = lambda path: path.resolve().as_uri()
     resolve: Resolve = resolve_any

@@ -14,6 +14,7 @@ from typing import Final
 from mediacore.call.state import next_generation_after_cut
 from mediacore.events import (
     CutCause,
+    LegOpened,
     MediaEvent,
     PlayoutCut,
     PlayoutPaused,
@@ -23,7 +24,7 @@ from mediacore.events import (
     UtteranceRefused,
 )
 from mediacore.media import BargeAction, BargeIn
-from mediacore.runtime.inputs import Media
+from mediacore.runtime.inputs import Media, Resynced
 from mediacore.simulate.violation import Rule, broken
 from mediacore.simulate.world import MS, World
 
@@ -50,6 +51,7 @@ class Leg:
     """One line's playout. `alive` says whether an owner may still be heard."""
 
     __slots__ = (
+        "_losing",
         "_since",
         "_token",
         "_world",
@@ -59,6 +61,7 @@ class Leg:
         "generation",
         "handle",
         "line",
+        "lossy",
         "opened_us",
         "ordered",
         "paused",
@@ -89,6 +92,8 @@ class Leg:
         self.closed = False
         self.armed: BargeIn | None = None
         self.stops = False
+        self.lossy = False
+        self._losing = 0
         self._since = 0
         self._token = 0
 
@@ -291,6 +296,26 @@ class Leg:
     def _tick(self) -> int:
         return (self._world.now - self.opened_us) // _TICK_US
 
+    def _lost(self) -> bool:
+        """The queue of events is full for a while; then the snapshot is read."""
+        dice = self._world.dice["core"].random
+        if not self._losing:
+            if dice() > self._world.weather.lose / 3:
+                return False
+            self._losing = 1 + int(dice() * 3)
+            self.lossy = True
+        self._losing -= 1
+        if not self._losing:
+            self._world.at(self._world.now + self._world.delay("core", 5, 120), self._resync)
+        return True
+
+    def _resync(self) -> None:
+        if self.closed:
+            return
+        drained = not self.queue
+        snapshot = Resynced(self.line, self._tick(), self._at(), self.generation, None, drained)
+        self._world.give("core", snapshot, self._world.delay("core", 1, 30), "core:" + self.line)
+
     def _tell(self, kind: type[MediaEvent], voice: Voice, position: int) -> None:
         self._media(
             kind(self.handle, self._tick(), self._at(), voice.id, voice.generation, position)  # type: ignore[call-arg]
@@ -298,6 +323,9 @@ class Leg:
 
     def _media(self, event: MediaEvent) -> None:
         world = self._world
+        may_go = self._losing or (world.weather.lose and not isinstance(event, LegOpened))
+        if may_go and self._lost():
+            return
         delay_us = world.delay("core", 1, 30)
         if world.weather.late and world.dice["core"].random() < world.weather.late / 4:
             delay_us += 150 * MS

@@ -183,7 +183,7 @@ class Checker:
 
     def _ledger(self, line: str, turn: Turn) -> None:
         leg = self._legs.get(line)
-        if leg is None:
+        if leg is None or leg.lossy:  # without the core's events the ledger is an estimate
             return
         for record in turn.utterances:
             played = leg.heard(record.id)
@@ -323,9 +323,9 @@ class Checker:
             waits = event.run == run.id and any(j.id == event.id for j in run.jobs)
             if waits and event.ok and isinstance(event.reply, Mapping):
                 given = event.reply["action"][0]["set_global_data"]
-        elif isinstance(event, i.CommandReceived) and self._asked:
-            if event.command.method == "ai_message":
-                given = event.command.params.get("global_data")
+        if isinstance(event, i.CommandReceived) and self._asked:
+            told = event.command.method == "ai_message"
+            given = event.command.params.get("global_data") if told else None
         if not isinstance(given, Mapping):
             return
         after = state.run

@@ -171,6 +171,7 @@ def scenarios(evaluator: Evaluator) -> tuple[Scenario, ...]:
     docs = {name: inline_document(found, name) for name, found in documents().items()}
     priced = Money(_PRICES, {"llm": "sim:m", "tts": "sim:v"})
     tight = replace(base, money=priced, budget=Budget(money_micros=9_000))
+    daily = Money(_PRICES, priced.providers, day_cap_micros=20_000, unit_micros=4_000)
     timed = replace(base, budget=Budget(seconds=12, turns=3))
     return (
         Scenario("menu", docs["menu"], base, commands=1),
@@ -182,6 +183,7 @@ def scenarios(evaluator: Evaluator) -> tuple[Scenario, ...]:
         Scenario("media", docs["media"], base, commands=1),
         Scenario("web", docs["web"], base, commands=1),
         Scenario("money", docs["agent"], tight, talkative=12),
+        Scenario("day", docs["agent"], replace(base, money=daily), talkative=12),
         Scenario("turns", docs["agent"], timed, talkative=12, commands=1),
         Scenario("time", docs["long"], timed, commands=1),
         Scenario("controlled", None, base, commands=10, within_s=12),

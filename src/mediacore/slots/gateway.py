@@ -87,7 +87,7 @@ class DialOut:
     codecs: tuple[str, ...] = ()
     timeout_ms: int = 60_000
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
 
 
 class Gateway(Protocol):

@@ -115,6 +115,7 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.touch(mode=0o600)  # it holds what callers said; its -wal gets the same mode
         connection = sqlite3.connect(
             self.path, timeout=_SHORT_S, isolation_level=None, check_same_thread=False
         )

@@ -53,7 +53,7 @@ class Journal:
         self.path = directory / f"calls-{secrets.token_hex(8)}{SUFFIX}"
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY, 0o644)
+            self._fd = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX)
         except OSError as error:
             raise StoreError(f"{self.path} cannot be opened: {error.strerror}", self.path) from None

@@ -95,7 +95,6 @@ def write_atomic(path: Path, data: bytes) -> None:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
-        Path(temp).chmod(0o644)
         Path(temp).replace(path)
         temp = ""
         _sync_directory(path.parent)

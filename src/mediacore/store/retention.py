@@ -23,7 +23,9 @@ from mediacore.call.record import (
 )
 from mediacore.store.records import StoreError, read_record, write_record
 
-_TEXT_FILES: Final = (REPORT_FILE, TIMELINE_FILE)
+_AUDIO: Final = (AUDIO_FILE, "*-*.wav", "*-*.mp3")
+"""The call's own audio, and recordings that a document or a controller asked for."""
+_TEXT: Final = (REPORT_FILE, TIMELINE_FILE, "payload-*.json")
 _DAY_S: Final = 86_400
 
 
@@ -98,11 +100,11 @@ def _remove(call: Path) -> None:
 
 def _trim(call: Path, retention: Retention) -> int:
     changed = 0
-    gone: tuple[str, ...] = () if retention.keep_audio else (AUDIO_FILE,)
-    gone += () if retention.keep_text else _TEXT_FILES
-    for name in gone:
-        if (call / name).exists():
-            (call / name).unlink()
+    patterns: tuple[str, ...] = () if retention.keep_audio else _AUDIO
+    patterns += () if retention.keep_text else _TEXT
+    for pattern in patterns:
+        for path in tuple(call.glob(pattern)):
+            path.unlink()
             changed += 1
     if not retention.keep_text and (call / RECORD_FILE).is_file():
         record = read_record(call)

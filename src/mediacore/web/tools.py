@@ -45,7 +45,7 @@ class WebhookJob:
 
     url: str
     payload: Mapping[str, object]
-    auth: tuple[str, str] | None = None
+    auth: tuple[str, str] | None = field(default=None, repr=False)
     retries: int = 1
     deadline_ms: int = 15_000
     key: str = ""

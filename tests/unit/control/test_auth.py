@@ -73,6 +73,8 @@ def test_a_jwt_says_what_is_allowed() -> None:
         {"exp": None},
         {"exp": True},
         {"exp": "later"},
+        {"project": ["p1"]},
+        {"project": {"p1": 1}},
         {"nbf": NOW + 1},
         {"nbf": "x"},
         {"project": "p9"},

@@ -393,6 +393,17 @@ def test_endless_expressions_end_the_document() -> None:
     assert player.warned.count(Code.JS_EVAL_ERROR) == 17
 
 
+def test_expressions_that_use_up_their_time_are_counted_for_the_whole_document() -> None:
+    costly = {"set": {"x": "%{(() => { for (;;) {} })()}"}}
+    cheap = {"set": {"x": "%{nothing.x()}"}}
+    main = [each for n in range(8) for each in (play(str(n)), costly, cheap)]
+    player = Player(main).run()
+    assert player.said == ["0", "1", "2", "3"]
+    assert player.done == Done(None, "error")
+    assert player.state.costly == 4
+    assert Player([play("a"), costly, play("b")]).run().done == Done(None, "end")
+
+
 def test_answers_that_nobody_waits_for_are_refused() -> None:
     doc = document([play("a")])
     state = start(doc, Scope())

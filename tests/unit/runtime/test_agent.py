@@ -231,3 +231,44 @@ def test_a_rescue_needs_the_permission_for_documents():
     ).run(2000)
     sim.says("Hi.").run(9000)
     assert sim.state.over
+
+
+# -------------------------------------------------------------------------------- controllers
+
+
+def test_a_controller_can_whisper_to_the_agent_and_change_its_data():
+    sim = RunSim(agent(global_data={"a": 1}), replies=[["Certainly."]]).run(2000)
+    sim.ok("ai_message", {"message_text": "Offer a discount.", "global_data": {"b": 2}})
+    sim.run(2000)
+    assert sim.spoken[-1] == "Certainly."
+    assert sim.asked[-1].context[-1].text == "Offer a discount."
+    assert sim.ai.session.global_data == {"a": 1, "b": 2}
+    sim.ok("ai_message", {"global_data": {"c": 3}})
+    assert len(sim.asked) == 1 and sim.ai.session.global_data["c"] == 3
+
+
+def test_a_role_that_there_is_not_changes_nothing():
+    sim = RunSim(agent()).run(2000)
+    answer = sim.command(
+        "ai_message", {"message_text": "x", "role": "boss", "global_data": {"b": 2}}
+    )
+    assert answer.code == "400"
+    assert sim.ai.session.global_data == {}
+
+
+def test_hold_with_a_prompt_is_told_to_the_model_only():
+    sim = RunSim(agent()).run(2000)
+    sim.ok("ai_hold", {"prompt": "They are busy."})
+    sim.run(1000)
+    assert sim.ai.held and "They are busy." not in sim.spoken
+    sim.ok("ai_unhold", {"prompt": "I am back."})
+    sim.run(1500)
+    assert sim.spoken[-1] == "I am back."
+    sim.says("Hi.")
+    assert "They are busy." in [e.text for e in sim.asked[-1].context]
+
+
+def test_what_a_document_got_wrong_is_told():
+    sim = RunSim(agent(params={"enable_vision": True, "nonsense": 1}))
+    codes = {p["code"] for p in sim.told("script.warning")}
+    assert {"ai_param_ignored", "ai_param_unknown"} <= codes

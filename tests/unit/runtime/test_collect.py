@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from support.runtime_call import Phone
 
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
+from support.runtime_call import Phone
 
 TTS = [{"type": "tts", "params": {"text": "say or press"}}]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.runtime_call import Phone, settings
 
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
 from mediacore.runtime.commands import COMMANDS
 from mediacore.runtime.state import LineState
+from support.runtime_call import Phone, settings
 
 TTS = [{"type": "tts", "params": {"text": "hi"}}]
 DEVICES = [[{"type": "phone", "params": {"to_number": "+1"}}]]
@@ -299,6 +299,16 @@ class TestParameters:
         assert phone.command(method, params).code == "400"
         kept = (phone.state.ops, phone.state.lines, phone.state.version)
         assert kept == (before.ops, before.lines, before.version)
+
+    def test_what_a_refused_command_had_begun_is_undone(self) -> None:
+        phone = Phone([{"play": "say:one"}, {"play": "say:two"}])
+        phone.answered()
+        phone.playing()
+        before = phone.state.flows, phone.state.ops, phone.state.lines
+        params = {"devices": DEVICES, "ringback": [{"type": "dance"}]}
+        assert phone.command("connect", params).code == "400"
+        assert (phone.state.flows, phone.state.ops, phone.state.lines) == before
+        assert not phone.of(a.StopPlay)
 
     def test_results_name_their_operation(self) -> None:
         answer = at("answered").ok("play", {"control_id": "c", "play": TTS})

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.runtime_call import Phone
 
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
 from mediacore.runtime.detect import Tone
+from support.runtime_call import Phone
 
 
 def up() -> Phone:

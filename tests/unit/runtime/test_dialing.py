@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from support.runtime_call import Phone, settings
 
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
 from mediacore.runtime.state import DialData, DialStage, LineState
+from support.runtime_call import Phone, settings
 
 AFTER = [{"play": "say:after"}, {"sleep": -1}]
 
@@ -93,7 +93,9 @@ class TestWays:
 
     def test_numbers_of_the_destination_s_own(self) -> None:
         phone = connect(
-            serial=[{"to": "+1", "from": "+9", "timeout": 5, "headers": [{"name": "X", "value": 1}]}],
+            serial=[
+                {"to": "+1", "from": "+9", "timeout": 5, "headers": [{"name": "X", "value": 1}]}
+            ],
             codecs="PCMA,OPUS",
         )
         dial = phone.of(a.DialLine)[0]
@@ -141,7 +143,7 @@ class TestWays:
 
 
 class TestConfirm:
-    ASK = [
+    ASK: ClassVar[list[Any]] = [
         {"prompt": {"play": "say:take it?", "max_digits": 1}},
         {"cond": [{"when": "prompt_value != '1'", "then": [{"hangup": {}}]}]},
     ]
@@ -371,7 +373,8 @@ class TestOutbound:
         assert dial["call"]["call_id"] == b and dial["call"]["dial_winner"] is True
         assert dial["call"]["tag"] == "t" and dial["call"]["device"]["type"] == "phone"
         phone.wait(1000)
-        assert phone.told("state")[-1]["call_state"] == "answered"
+        states = [p["call_state"] for p in phone.told("state")]
+        assert states == ["created", "ringing", "answered", "answered"]
         assert phone.state.main == b
 
     def test_the_loser_is_cancelled(self) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from support.runtime_call import Phone, settings
 
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
+from support.runtime_call import Phone, settings
 
 STORED = i.RecordingStored("r", ok=True, url="http://x/r.wav", duration_ms=2500, size=4444)
 
@@ -128,7 +128,7 @@ class TestRecording:
 
 
 class TestForks:
-    TAP = {
+    TAP: ClassVar[dict[str, Any]] = {
         "control_id": "t",
         "tap": {"type": "audio", "params": {"direction": "both"}},
         "device": {"type": "rtp", "params": {"addr": "127.0.0.1", "port": 9000, "codec": "PCMA"}},

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from support.runtime_call import Phone, settings
-
 from mediacore.runtime import flows
 from mediacore.runtime import inputs as i
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.state import Operation, OpKind, WaitData
+from support.runtime_call import Phone, settings
 
 
 @dataclass(frozen=True)

@@ -193,3 +193,22 @@ def test_no_reply_is_asked_for_beforehand_while_a_number_is_confirmed():
     sim.says("No.").run(3000)
     assert sim.ai.talk.settings.turn.speculative
     assert sim.of(a.EndRun) == []
+
+
+def test_a_caller_who_never_confirms_is_left_to_the_model():
+    sim = call([["Bye.", HANGUP], ["Let us leave it at that."]], account="1234")
+    sim.says("That is all.").run(3000)
+    for _ in range(12):
+        if sim.spoken[-1] == "Let us leave it at that.":
+            break
+        sim.says("I think maybe.").run(4000)
+    assert sim.logs("end_gate")[-1] == "not_confirmed"
+    assert not sim.state.ending and sim.ai.asked == ""
+
+
+def test_a_tool_that_hangs_up_has_the_number_read_back_without_cutting_its_words():
+    hangs = {"leave": {"response": "", "action": [{"hangup": True}]}}
+    sim = call([["Let me see.", Tool("leave")]], tools=hangs, account="1234")
+    sim.says("That is all.").run(5000)
+    texts = [text for who, text in sim.transcript() if who == "agent"]
+    assert texts[1:] == [f"Let me see. {READ_BACK}"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from support.runtime_call import Phone
-
 from mediacore.events import CloseReason, LegClosed
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
+from support.runtime_call import Phone
 
 CONNECT = [{"answer": {}}, {"connect": {"to": "+1"}}, {"sleep": -1}]
 

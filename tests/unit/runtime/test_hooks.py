@@ -81,3 +81,20 @@ def test_tools_get_the_documents_variables_when_it_says_so():
     sim.says("Go.")
     body = sim.of(a.RunTool)[0].payload
     assert body["SWMLVars"]["x"] == "1" and body["SWMLCall"]["call_id"] == "L1"
+
+
+def test_a_startup_hook_that_fails_does_not_keep_the_agent_silent():
+    sim = RunSim(hooked("startup_hook"), hooks={"startup_hook": None})
+    (hook,) = sim.of(a.RunHook)
+    sim.do(HookReplied(hook.run, "startup_hook", ok=False, error="timeout"))
+    sim.run(500)
+    assert sim.spoken == ["Hello."] and sim.logs("hook") == ["failed"]
+
+
+def test_functions_without_an_address_use_the_documents():
+    defaults = {"web_hook_url": "http://default.example/swaig", "web_hook_auth_user": "u"}
+    swaig = {"defaults": defaults, "functions": [{"function": "t", "description": "T."}]}
+    sim = RunSim(agent(SWAIG=swaig), replies=[[Tool("t")], ["Done."]]).run(2000)
+    sim.says("Go.")
+    (run,) = sim.of(a.RunTool)
+    assert run.url == defaults["web_hook_url"] and run.auth == ("u", "")

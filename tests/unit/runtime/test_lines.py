@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from support.runtime_call import Phone, settings
-
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
 from mediacore.runtime import lines
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.state import Line, LineState
+from support.runtime_call import Phone, settings
 
 SIP = Line("L2", "sip", "outbound", "sip:a@x", "sip:b@x", {"X-A": "1"}, tag="t", parent="L1")
 

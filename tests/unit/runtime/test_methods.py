@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.runtime_call import Phone, settings
 
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
 from mediacore.runtime.documents import inline_document
+from support.runtime_call import Phone, settings
 
 END = {"sleep": -1}
 

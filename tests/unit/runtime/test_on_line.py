@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from support.runtime_call import Phone
-
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
 from mediacore.runtime.ports import Answer, Command
 from mediacore.runtime.state import LineState
+from support.runtime_call import Phone
 
 
 def test_an_offer_comes_before_every_other_event_of_the_call() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.runtime_call import Phone
 
 from mediacore.call.inputs import TranscriptFinal
 from mediacore.events import MediaLost, MediaResumed
 from mediacore.runtime import inputs as i
+from support.runtime_call import Phone
 
 
 def up() -> Phone:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.runtime_call import Phone
 
 from mediacore.call.inputs import ReplyEnded
 from mediacore.errors import ErrorClass
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
+from support.runtime_call import Phone
 
 
 @pytest.mark.parametrize(

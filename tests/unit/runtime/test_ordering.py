@@ -286,3 +286,39 @@ def test_several_tool_calls_of_one_reply_are_all_answered():
 def test_nothing_is_asked_for_on_the_way_out():
     sim = acting({"hangup": True}, replies=[[Tool("t")]])
     assert sim.state.over and len(sim.asked) == 1
+
+
+def test_a_transfer_with_a_summary_hands_over_what_was_said():
+    sim = acting({"transfer": {"dest": "http://app.example/next", "summarize": True}})
+    assert any("Go." in e.text for e in sim.state.handover)
+    assert sim.of(a.FetchDocument)
+
+
+def test_waiting_for_the_caller_can_be_called_off():
+    sim = acting({"wait_for_user": 9}, {"wait_for_user": False}, replies=[[Tool("t")], ["Never."]])
+    assert sim.ai.quiet_until_us is None and not sim.ai.stays
+
+
+def test_a_step_that_is_left_resets_the_history_and_its_new_words_are_answered():
+    first = {
+        "name": "a",
+        "text": "A.",
+        "skip_to_next_step": True,
+        "reset": {"system_prompt": "New.", "user_prompt": "Begin anew."},
+    }
+    document = agent()
+    steps = [first, {"name": "b", "text": "B."}]
+    document["prompt"] = {"text": "x", "contexts": {"default": {"steps": steps}}}
+    sim = RunSim(document, replies=[["Old."], ["Fresh."]]).run(2000)
+    sim.says("Hi.").run(4000)
+    assert sim.spoken[-1] == "Fresh."
+    assert sim.asked[-1].context[0].text == "Begin anew."
+    assert not any(e.text == "Old." for e in sim.asked[-1].context)
+
+
+def test_what_stands_for_a_tool_in_the_history_takes_its_place():
+    sim = acting({"replace_in_history": "Looked it up."})
+    sim.says("And?").run(2000)
+    texts = [e.text for e in sim.asked[-1].context]
+    assert any("Looked it up." in text for text in texts)
+    assert not any(e.tool_calls for e in sim.asked[-1].context)

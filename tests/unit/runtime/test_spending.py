@@ -215,3 +215,24 @@ def test_a_trip_is_told_once_even_when_more_limits_fall(kind):
     sim.run(40_000)
     assert len(sim.told("limit")) == 1
     assert sim.spoken.count(GOODBYE) == 1
+
+
+def test_what_has_no_price_costs_nothing_and_is_told():
+    money = Money(prices=BOOK, providers={"llm": "unknown", "tts": "v"})
+    sim = RunSim(agent(), rules=settings(money=money)).run(2000)
+    sim.says("One.").run(2000)
+    assert "unknown" in sim.logs("price")
+    assert sim.state.meter.call.used.money_micros == len("Hello." + "All right.")
+
+
+def test_what_was_counted_for_a_run_that_is_over_is_refused():
+    sim = RunSim(agent()).run(2000)
+    sim.do(i.TokensUsed(99, 5, 5))
+    assert sim.state.refused["stale_usage"] == 1
+
+
+def test_usage_without_a_plan_still_counts():
+    sim = RunSim(agent()).run(2000)
+    sim.do(i.TokensUsed(sim.ai.id, 7, 3, 4))
+    assert sim.state.meter.call.used.tokens == 10
+    assert (sim.ai.input_tokens, sim.ai.output_tokens) == (7, 3)

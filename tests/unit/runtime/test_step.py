@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.runtime_call import Phone, settings
 
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
 from mediacore.runtime.state import Line
 from mediacore.runtime.step import incoming, outgoing, step
+from support.runtime_call import Phone, settings
 
 
 def test_a_new_call_knows_its_line() -> None:

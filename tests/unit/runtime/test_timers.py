@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from support.runtime_call import Phone, settings
-
 from mediacore.policy.budget import Budget
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
 from mediacore.runtime.timers import next_deadline
+from support.runtime_call import Phone, settings
 
 
 def test_the_earliest_counts() -> None:

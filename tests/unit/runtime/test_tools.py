@@ -226,3 +226,25 @@ def test_tools_run_while_the_caller_speaks_only_when_the_document_allows_it(allo
     sim.do(i.AgentResult(sim.ai.id, ReplyToolCall(sim.asked[-1].generation, "c1", "t", "{}")))
     assert len(sim.of(a.RunTool)) == int(allowed)
     assert sim.state.refused.get("tool_during_barge", 0) == int(not allowed)
+
+
+def test_a_data_map_runs_in_the_engine_with_the_calls_data():
+    mapped = {
+        "function": "t",
+        "description": "Maps.",
+        "data_map": {"output": {"response": "${args.n}"}},
+    }
+    sim = call(mapped, replies=[[Tool("t", '{"n": 4}')], ["Four."]], global_data={"shop": "north"})
+    (run,) = sim.of(a.RunTool)
+    assert run.url == "" and run.data_map == mapped["data_map"]
+    assert run.context["args"] == {"n": 4} and run.context["global_data"] == {"shop": "north"}
+
+
+def test_what_is_odd_in_a_reply_is_told_without_its_content():
+    sim = call(
+        tool("t"),
+        replies=[[Tool("t")], ["Done."]],
+        tools={"t": {"response": "ok", "surplus": "s3cr3t", "action": [{"no_such": "s3cr3t"}]}},
+    ).run(1000)
+    told = sim.told("script.warning")
+    assert told and "s3cr3t" not in repr(told)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from support.runtime_call import Phone
-
 from mediacore.errors import ErrorClass
 from mediacore.events import UtteranceRefused
 from mediacore.runtime import actions as a
 from mediacore.runtime import inputs as i
+from support.runtime_call import Phone
 
 
 def tts(text: str) -> dict[str, object]:

@@ -93,6 +93,7 @@ def test_a_recording_holds_both_sides(tmp_path: Path) -> None:
     assert data[22] == 2  # channels
     assert len(data) > 4 * 8000 * 3
     assert (tmp_path / "call-1" / "call.json").exists()
+    assert Path(url.removeprefix("file://")).parent == tmp_path / "call-1"
 
 
 def test_a_party_is_connected_and_heard(tmp_path: Path) -> None:

@@ -103,3 +103,24 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     blocked.write_text("")
     with pytest.raises(StoreError, match="cannot be opened"):
         Journal(blocked / "records")
+
+
+def test_closing_without_the_directory_is_logged_and_not_raised(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = tmp_path / "calls"
+    journal = Journal(directory)
+    assert journal.path.stat().st_mode & 0o777 == 0o600
+    directory.rename(tmp_path / "gone")
+    directory.write_text("no directory")
+    journal.close()
+    assert "journal not removed" in caplog.text
+
+
+def test_a_call_cannot_name_the_directory_above(tmp_path: Path) -> None:
+    directory = tmp_path / "calls"
+    directory.mkdir()
+    line = json.dumps({"call": "..", "event": "start", "at": ""})
+    (directory / f"a{SUFFIX}").write_text(line + "\n")
+    assert recover(directory) == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["calls"]

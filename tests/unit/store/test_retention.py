@@ -63,3 +63,13 @@ def test_what_cannot_be_removed_is_told(tmp_path: Path) -> None:
     assert got.calls == 0 and len(got.failed) == 1 and "album" in got.failed[0]
     got = purge(tmp_path, Retention(days=None, keep_text=False), 5 * DAY)
     assert len(got.failed) == 1 and RECORD_FILE in got.failed[0]
+
+
+def test_recordings_and_payloads_of_a_call_go_with_its_kind(tmp_path: Path) -> None:
+    found = call(tmp_path, "a", DAY)
+    for name in ("a-r1.wav", "a-r2.mp3", "payload-3.json"):
+        (found / name).write_bytes(b"x")
+    purge(tmp_path, Retention(days=9, keep_audio=False), 2 * DAY)
+    assert sorted(p.name for p in found.glob("*-*")) == ["payload-3.json"]
+    purge(tmp_path, Retention(days=9, keep_text=False), 2 * DAY)
+    assert not list(found.glob("*-*"))
