@@ -139,6 +139,7 @@ def call(js: QuickJs) -> Caller:
     caller.do(i.LineGone("L1", "hangup"))
     for op in caller.state.ops:
         caller.do(i.RecordingStored(op, ok=True))
+    caller.do(i.Tick(), 1000)  # the conversation is settled a little later
     assert caller.state.over
     return caller
 

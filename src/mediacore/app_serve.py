@@ -107,7 +107,7 @@ async def _serve(options: ServeOptions, watch: Watch) -> CallRecord | None:
                 await stopped.wait()
         finally:
             await exchange.aclose()
-            await _drain(service)
+            await service.drain(_DRAIN_S)
     return records[-1] if records else None
 
 
@@ -134,14 +134,6 @@ async def _place(
         for task in (talking, over, stop):
             task.cancel()
         await asyncio.gather(talking, over, stop, return_exceptions=True)
-
-
-async def _drain(service: Service) -> None:
-    """Let calls that are ending write their records."""
-    loop = asyncio.get_running_loop()
-    end_s = loop.time() + _DRAIN_S
-    while service.host.calls and loop.time() < end_s:
-        await asyncio.sleep(0.05)
 
 
 def _config(options: ServeOptions, token: str) -> ServiceConfig:

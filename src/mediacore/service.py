@@ -27,7 +27,6 @@ from urllib.parse import quote
 from mediacore import _core
 from mediacore.app_worker import DELIVERY_RULES, handlers
 from mediacore.assistant.params import known_params
-from mediacore.call.actions import Evidence
 from mediacore.call.record import CallRecord
 from mediacore.control import ControlConfig, ControlServer
 from mediacore.errors import ConfigError, ProviderError
@@ -40,6 +39,7 @@ from mediacore.policy.budget import Budget
 from mediacore.policy.prices import PriceBook
 from mediacore.policy.spend import SpendStore
 from mediacore.recording import WavSink
+from mediacore.runtime.actions import PlayItem
 from mediacore.runtime.commands import COMMANDS
 from mediacore.runtime.documents import inline_document
 from mediacore.runtime.settings import Money, RunSettings
@@ -112,6 +112,7 @@ class ServiceConfig:
     queue: Path | None = None
     language: str = "en-US"
     voice: str = ""
+    hold_music: str = ""
     log_content: bool = False
     max_calls: int = 256
     settings: Callable[[RunSettings], RunSettings] = lambda settings: settings
@@ -279,16 +280,12 @@ class Service:
             voice=config.voice,
             budget=config.budget,
             money=money,
+            hold_music=(PlayItem("audio", config.hold_music),) if config.hold_music else (),
         )
         return config.settings(settings)
 
-    def _decisions(self, call_id: str) -> Callable[[str, str, Evidence], None]:
-        decisions = DecisionLog(call_id, DecisionRules(content=self._config.log_content))
-
-        def decide(name: str, verdict: str, evidence: Evidence) -> None:
-            decisions.note(name, verdict, **evidence)
-
-        return decide
+    def _decisions(self, call_id: str) -> DecisionLog:
+        return DecisionLog(call_id, DecisionRules(content=self._config.log_content))
 
     async def _after(
         self, stack: AsyncExitStack, client: SafeClient, llm: LlmDriver | None

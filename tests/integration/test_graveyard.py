@@ -48,7 +48,7 @@ from mediacore.runtime.state import DialData, Line
 from mediacore.runtime.step import begin_document, incoming, step
 from mediacore.runtime.timers import next_deadline
 from mediacore.simulate.controllers import PROJECT
-from mediacore.simulate.scenarios import agent, settings
+from mediacore.simulate.scenarios import agent, scenarios, settings
 
 MAIN = "call"
 CUT = 1 << 32
@@ -637,3 +637,15 @@ def test_refused_command_changes_nothing() -> None:
     assert answer.code == "400"
     assert replace(call.state, refused={}) == replace(before, refused={})
     assert not of(call.done, a.DialLine)
+
+
+def test_money_of_the_day_that_is_never_answered_for() -> None:
+    """The spend store hung, and the call went on speaking on credit."""
+    prices = next(s.settings.money for s in scenarios(QuickJs()) if s.name == "day")
+    call = Script(AGENT, money=prices)
+    assert of(call.done, a.ReserveSpend)
+    call.wait(5_100)
+    call.caller("what is my balance?")
+    assert not of(call.done, a.AskModel)
+    assert call.state.end_reason == "limit_day_money"
+    assert [s.kind for s in spoken(call.done)][-1] is UtteranceKind.CLOSING

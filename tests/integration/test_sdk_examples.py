@@ -1,4 +1,4 @@
-"""Every example program that the SDK's wheel ships: it runs, or the exact reason why it does not."""
+"""Every example that the SDK's wheel ships: it runs, or the exact reason why it does not."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EXAMPLES: Mapping[str, str] = {
     "auto_vivified_example --service voicemail --show-swml": RUNS,
     "basic_swml_service": OWN_OPTIONS,
     "basic_swml_service --service ivr --show-swml": NO_END,
-    "basic_swml_service --service record --show-swml": RUNS,
+    "basic_swml_service --service record --show-swml": NO_END,  # it sleeps for a minute
     "basic_swml_service --service transfer --show-swml": RUNS,
     "basic_swml_service --service voicemail --show-swml": RUNS,
     "bedrock_agent_run": BEDROCK,
@@ -113,6 +113,7 @@ EXAMPLES: Mapping[str, str] = {
 
 # Parameters that are reported and do nothing here are no reason to fail (`ai_param_…`).
 _REPORTED = "ai_param_"
+_NO_TLS = "beep.wav: tls"  # the recorder that stands for the web speaks no TLS
 _KEYS = (
     "API_NINJAS_KEY",
     "GOOGLE_SEARCH_API_KEY",
@@ -122,6 +123,13 @@ _KEYS = (
     "SIGNALWIRE_PROJECT_ID",
     "SIGNALWIRE_TOKEN",
 )
+
+
+def shipped(name: str) -> Path:
+    """A file of the installed SDK's documentation."""
+    where = [str(sdk_python(SDK_375)), "-c", "import signalwire; print(signalwire.__file__)"]
+    package = Path(subprocess.check_output(where, text=True, timeout=60).split()[-1]).parent
+    return package / "_docs" / name
 
 
 @pytest.fixture(scope="module")
@@ -149,11 +157,9 @@ def outcomes(dumps: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
     return asyncio.run(try_all(tmp_path_factory.mktemp("calls"), documents))
 
 
-def test_no_example_is_left_out(dumps: dict[str, Any]) -> None:
-    where = [str(sdk_python(SDK_375)), "-c", "import signalwire; print(signalwire.__file__)"]
-    package = Path(subprocess.check_output(where, text=True, timeout=60).split()[-1]).parent
-    shipped = {file.stem for file in (package / "_docs" / "examples").glob("*.py")}
-    assert {name.split()[0] for name in EXAMPLES} == shipped
+def test_no_example_is_left_out() -> None:
+    files = shipped("examples").glob("*.py")
+    assert {name.split()[0] for name in EXAMPLES} == {file.stem for file in files}
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "quickstart_relay"])
@@ -167,7 +173,7 @@ def test_an_example(name: str, dumps: dict[str, Any], outcomes: dict[str, Outcom
     warnings = [text for text in outcome.warnings if not text.startswith(_REPORTED)]
     assert outcome.end == ("caller" if expected == NO_END else "document")
     assert outcome.record is not None and outcome.record.end_reason == "hangup"
-    assert outcome.errors == [] or expected.startswith(RUNS)
+    assert [error for error in outcome.errors if _NO_TLS not in error] == []
     if expected in (RUNS, NO_END):
         assert warnings == []
     else:
@@ -191,12 +197,6 @@ def environment(stage: Stage, tls: TlsFiles) -> dict[str, str]:
         "RELAY_FROM_NUMBER": "+15550001",
         "RELAY_TO_NUMBER": "+15550009",
     }
-
-
-def shipped(name: str) -> Path:
-    where = [str(sdk_python(SDK_375)), "-c", "import signalwire; print(signalwire.__file__)"]
-    package = Path(subprocess.check_output(where, text=True, timeout=60).split()[-1]).parent
-    return package / "_docs" / name
 
 
 async def connected(stage: Stage, program: SdkProgram) -> None:

@@ -340,7 +340,7 @@ def test_the_first_of_two_phones_wins(python: Path, tls: TlsFiles, tmp_path: Pat
         stage.silent(THIRD, into=ends)
 
     async def main() -> None:
-        given = {"to": [[OTHER, THIRD]], "parallel": True}
+        given = {"to": [[OTHER, THIRD]]}
         async with controlled(python, tls, tmp_path, "dial", given, prepare=prepare) as (
             stage,
             program,

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from mediacore.policy.spend import DaySpend, Refused, Reservation
 from mediacore.store.database import DatabaseError
 from mediacore.store.queue import QueueFile, QueueStats, RetryRules
-from mediacore.policy.spend import DaySpend, Refused, Reservation
 from mediacore.store.spend import SpendFile
 from mediacore.store.spend_pg import PostgresSpend
 

@@ -221,7 +221,8 @@ MOVES = st.lists(
         st.integers(0, 5_000),
         st.lists(st.integers(0, 1 << 24), min_size=5, max_size=5),
     ),
-    max_size=40,
+    min_size=15,
+    max_size=60,
 )
 
 

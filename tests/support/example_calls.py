@@ -30,8 +30,8 @@ _NATIVE = frozenset(
     ("next_step", "change_context", "gather_submit", "check_time", "wait_seconds", "wait_for_user")
 )
 _CALLS = 24  # at a time
-_PATIENCE_S = 14.0  # of the caller
-_LIMIT_S = 30.0
+_PATIENCE_S = 24.0  # of the caller
+_LIMIT_S = 40.0
 
 
 class TryingLlm:

@@ -220,6 +220,19 @@ class FakeWs(WsFork):
         await asyncio.sleep(10**6)
 
 
+class Book:
+    """The log book of a call."""
+
+    def __init__(self, sim: HostSim) -> None:
+        self._sim = sim
+
+    def decided(self, name: str, verdict: str, evidence: object) -> None:
+        self._sim.decisions.append((name, verdict))
+
+    def said(self, speaker: str, text: str) -> None:
+        self._sim.said.append((speaker, text))
+
+
 @dataclass
 class HostSim:
     """Enter, `call` and `command`, leave."""
@@ -249,6 +262,7 @@ class HostSim:
         self.kept: list[CallRecord] = []
         self.journal: list[tuple[str, str]] = []
         self.decisions: list[tuple[str, str]] = []
+        self.said: list[tuple[str, str]] = []
         self.answers: list[tuple[Command, list[Answer]]] = []
         self.lines: list[Phone] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -283,9 +297,7 @@ class HostSim:
             self.shared,
             document=lambda far: self._document(),
             max_calls=self.max_calls,
-            decisions=lambda call: (
-                lambda name, verdict, evidence: self.decisions.append((name, verdict))
-            ),
+            decisions=lambda call: Book(self),
             after=self.after,
             stored=lambda record, directory: write_record(record, directory) and None,
             on_record=self.kept.append,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from mediacore.call.actions import Action, LogDecision
+from mediacore.call.changed import changed
 from mediacore.call.ledger import Utterance
 from mediacore.call.state import AgentTurn, CallerTurn, CallState, Phase, count
 
@@ -22,22 +22,22 @@ class Draft:
 
     def set(self, **changes: Any) -> None:
         """Replace fields of the state."""
-        self.state = replace(self.state, **changes)
+        self.state = changed(self.state, **changes)
 
     def set_caller(self, **changes: Any) -> None:
         """Replace fields of the caller's turn."""
-        self.state = replace(self.state, caller=replace(self.state.caller, **changes))
+        self.state = changed(self.state, caller=changed(self.state.caller, **changes))
 
     def set_agent(self, **changes: Any) -> None:
         """Replace fields of the agent's open turn."""
-        self.state = replace(self.state, agent=replace(self.agent, **changes))
+        self.state = changed(self.state, agent=changed(self.agent, **changes))
 
     def set_stamps(self, **changes: Any) -> None:
         """Stamp stages of the answer that have no stamp yet."""
         stamps = self.agent.stamps
         fresh = {k: v for k, v in changes.items() if getattr(stamps, k) is None}
         if fresh:
-            self.set_agent(stamps=replace(stamps, **fresh))
+            self.set_agent(stamps=changed(stamps, **fresh))
 
     def set_utterance(self, utt: Utterance) -> None:
         """Put a changed utterance back into the agent's turn."""

@@ -17,7 +17,7 @@ import logging
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import TextIOWrapper
@@ -126,6 +126,16 @@ class DecisionLog:
         )
         self._logger.info(entry)
         return entry
+
+    def decided(
+        self, name: str, verdict: str, evidence: Mapping[str, int | float | str | bool]
+    ) -> None:
+        """Log one decision of a call."""
+        self.note(name, verdict, **evidence)
+
+    def said(self, speaker: str, text: str) -> None:
+        """Log one turn, if content is switched on."""
+        self.content(speaker, text)
 
     def content(self, kind: str, text: str) -> None:
         """Log what was said, redacted, if that is switched on; `seq` ties it to the decisions."""

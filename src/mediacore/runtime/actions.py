@@ -54,6 +54,15 @@ class LimitLine:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldLine:
+    """The line is deaf and mute in its bridge and its voice pauses, until it is taken off hold.
+    What plays under the voice goes on."""
+
+    line: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class JoinLines:
     """Two lines hear each other from now on."""
 
@@ -214,6 +223,14 @@ class ResumeRecording:
     """Go on after a pause."""
 
     op: str
+
+
+@dataclass(frozen=True, slots=True)
+class MuteRecordings:
+    """Everything that is recorded of the line is silence from now on, or is not any more."""
+
+    line: str
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,6 +489,7 @@ Action = (
     | DialLine
     | EndLine
     | LimitLine
+    | HoldLine
     | JoinLines
     | PartLines
     | StartPlay
@@ -488,6 +506,7 @@ Action = (
     | StartRecording
     | PauseRecording
     | ResumeRecording
+    | MuteRecordings
     | StopRecording
     | StartFork
     | StopFork

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mediacore.runtime import agent, ending, reading, starting, voice
-from mediacore.runtime.actions import ArmLine, PlayItem, SendDigits, StartBed, StopBed
+from mediacore.runtime.actions import HoldLine, SendDigits, StartBed, StopBed
 from mediacore.runtime.asking import FINISHED, Data, Refusal, named, new_id, started, up
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.ports import Command
@@ -80,16 +80,16 @@ def send_digits(d: Draft, line: Line, command: Command) -> Data | None:
 
 
 def hold(d: Draft, line: Line, command: Command) -> Data | None:
-    """Put the call on hold, with music."""
+    """Put the call on hold, with music where there is some."""
     up(line)
     if line.held:
         raise Refusal("409", "the call is on hold already")
     d.set_line(line.id, held=True)
-    speaker = voice.speaking(d, line.id)
-    if speaker is not None:
-        voice.pause(d, speaker, on=True)
     agent.hold(d, line.id, 0)
-    d.emit(ArmLine(line.id, stops=False), StartBed(line.id, (PlayItem("ring", "hold"),)))
+    voice.hold(d, line.id, on=True)
+    d.emit(HoldLine(line.id, on=True))
+    if d.state.settings.hold_music:
+        d.emit(StartBed(line.id, d.state.settings.hold_music))
     d.publish("hold", line.id, {"state": "hold"})
     return None
 
@@ -99,11 +99,8 @@ def unhold(d: Draft, line: Line, command: Command) -> Data | None:
     if not line.held:
         raise Refusal("409", "the call is not on hold")
     d.set_line(line.id, held=False)
-    d.emit(StopBed(line.id))
-    speaker = voice.speaking(d, line.id)
-    if speaker is not None:
-        voice.pause(d, speaker, on=False)
-        d.emit(ArmLine(line.id, stops=voice.stops(speaker)))
+    d.emit(StopBed(line.id), HoldLine(line.id, on=False))
+    voice.hold(d, line.id, on=False)
     agent.unhold(d, line.id, "")
     d.publish("hold", line.id, {"state": "unhold"})
     return None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from mediacore.call import actions as talk
+from mediacore.call.changed import changed
 from mediacore.flow.document import Document
 from mediacore.runtime.actions import Action, Log, PostStatus, Publish
 from mediacore.runtime.state import AiRun, Flow, Line, OpData, Operation, OpKind, RunState
@@ -76,7 +76,7 @@ class Draft:
 
     def set(self, **changes: Any) -> None:
         """Replace fields of the state."""
-        self.state = replace(self.state, **changes)
+        self.state = changed(self.state, **changes)
 
     def emit(self, *actions: Action) -> None:
         """Add actions."""
@@ -110,8 +110,8 @@ class Draft:
 
     def set_line(self, line: str, **changes: Any) -> Line:
         """Replace fields of a line."""
-        new = replace(self.state.lines[line], **changes)
-        self.state = replace(self.state, lines={**self.state.lines, line: new})
+        new = changed(self.state.lines[line], **changes)
+        self.state = changed(self.state, lines={**self.state.lines, line: new})
         return new
 
     def add_line(self, line: Line) -> None:
@@ -140,8 +140,8 @@ class Draft:
     def set_op(self, op: str, **changes: Any) -> Operation:
         """Replace fields of an operation's data."""
         old = self.state.ops[op]
-        new = replace(old, data=replace(old.data, **changes))
-        self.state = replace(self.state, ops={**self.state.ops, op: new})
+        new = changed(old, data=changed(old.data, **changes))
+        self.state = changed(self.state, ops={**self.state.ops, op: new})
         return new
 
     def drop_op(self, op: str) -> Operation | None:
@@ -165,7 +165,7 @@ class Draft:
 
     def set_flow(self, flow: int, **changes: Any) -> None:
         """Replace fields of a flow."""
-        same = tuple(replace(f, **changes) if f.id == flow else f for f in self.state.flows)
+        same = tuple(changed(f, **changes) if f.id == flow else f for f in self.state.flows)
         self.set(flows=same)
 
     @property
@@ -178,12 +178,12 @@ class Draft:
 
     def set_run(self, **changes: Any) -> None:
         """Replace fields of the open run."""
-        self.state = replace(self.state, run=replace(self.run, **changes))
+        self.state = changed(self.state, run=changed(self.run, **changes))
 
     def set_data(self, data: Mapping[str, object]) -> None:
         """Replace the call's global data while a run is open."""
         run = self.run
-        self.set_run(session=replace(run.session, global_data=dict(data)))
+        self.set_run(session=changed(run.session, global_data=dict(data)))
 
     # -- telling
 

@@ -9,6 +9,7 @@ from mediacore.call.settings import CallSettings
 from mediacore.flow.script import Evaluator
 from mediacore.policy.budget import Budget
 from mediacore.policy.prices import PriceBook
+from mediacore.runtime.actions import PlayItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,9 @@ class RunSettings:
     whether `ai` can run. project, context: for controllers. envs: the document's `envs`.
     max_call_ms: the whole call, whatever a document asks for. answer_ms: until an incoming call
     that nobody answers is refused. closing_ms: how long recordings may take to close before the
-    end is told. lease_ms: a lease that is not renewed. idle_ms: until a call
-    is given up in which nothing goes on and whose controller is gone. limit_goodbye: said when a
-    cap trips outside a conversation.
+    end is told. lease_ms: a lease that is not renewed. idle_ms: until a call is given up in which
+    nothing goes on and whose controller is gone. hold_music: for calls on hold. limit_goodbye:
+    said when a cap trips outside a conversation.
     """
 
     evaluator: Evaluator
@@ -51,14 +52,12 @@ class RunSettings:
     max_call_ms: int = 14_400_000
     answer_ms: int = 60_000
     closing_ms: int = 3_000
-    ring_ms: int = 60_000
-    cut_confirm_ms: int = 300
     play_stall_ms: int = 15_000
     work_ms: int = 120_000
     lease_ms: int = 30_000
     media_lost_ms: int = 30_000
     idle_ms: int = 600_000
     max_operations: int = 64
-    max_dials: int = 16
     max_lines: int = 32
+    hold_music: tuple[PlayItem, ...] = ()
     limit_goodbye: str = "I'm sorry, our time is up. Goodbye."

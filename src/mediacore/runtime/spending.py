@@ -20,10 +20,11 @@ from mediacore.runtime import lines, talking
 from mediacore.runtime.actions import Publish, ReserveSpend
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.inputs import SpendChecked, TokensUsed
-from mediacore.runtime.state import Plan
+from mediacore.runtime.state import Plan, RunState
 
 _CHARS_PER_TOKEN: Final = 4
 _MAX_PLANS: Final = 4
+_RESERVE_MS: Final = 5_000
 _US: Final = 1_000_000
 
 
@@ -257,6 +258,16 @@ def day_checked(d: Draft, event: SpendChecked) -> None:
         d.decisions.append((run.id, run.waiting))
 
 
+def reserve_due_us(state: RunState) -> int | None:
+    """When a reservation is not waited for any longer."""
+    return state.reserving_us + _RESERVE_MS * 1000 if state.reserving else None
+
+
+def reserve_missing(d: Draft) -> None:
+    """The store does not answer: nothing more is granted."""
+    day_checked(d, SpendChecked(d.state.reserving, granted=False, reason="no_answer"))
+
+
 def top_up(d: Draft, needed: int = 0) -> None:
     """Ask for more of the day's money before what is granted is used up.
 
@@ -274,7 +285,7 @@ def top_up(d: Draft, needed: int = 0) -> None:
         return
     amount = -(-max(needed - left, unit) // unit) * unit
     name = f"{d.state.id}:{d.serial()}"
-    d.set(reserving=name, reserving_micros=amount)
+    d.set(reserving=name, reserving_micros=amount, reserving_us=d.now)
     d.emit(ReserveSpend(name, amount))
 
 

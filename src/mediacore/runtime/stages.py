@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mediacore.runtime import spending
+from mediacore.runtime import private, spending
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.state import AiRun
 
@@ -25,10 +25,12 @@ def enter_stage(d: Draft) -> None:
         return
     d.set_run(stage_name=name)
     spending.enter_stage(d)
+    private.enter_stage(d)
     d.moved()
     d.log("stage", name[:64], run=run.id)
 
 
 def leave_stage(d: Draft) -> None:
-    """The conversation is over: no stage's time runs."""
+    """The conversation is over: no stage's time runs, nothing is silenced."""
     spending.leave_stage(d)
+    private.over(d)

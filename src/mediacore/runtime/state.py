@@ -123,7 +123,8 @@ class PlayState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlayData:
-    """What is played. moved_us: when the playout last gave a sign."""
+    """What is played. moved_us: when the playout last gave a sign. held: paused by a hold of the
+    line, not by a controller."""
 
     items: tuple[PlayItem, ...]
     volume_db: float = 0.0
@@ -132,6 +133,7 @@ class PlayData:
     utterance: int = 0
     generation: int = 0
     moved_us: int = 0
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,6 +449,9 @@ class AiRun:
     bed: tuple[PlayItem, float, int] | None = None
     rescue_us: int | None = None
     stage_name: str = ""
+    private: bool = False
+    private_seen: bool = False
+    private_turns: frozenset[int] = frozenset()
     summary: str = ""
     summary_due: bool = False
     direction: str = "inbound"
@@ -467,7 +472,7 @@ class RunState:
     version: counts changes that a controller could have missed. main: the line that the call is
     about, "" while an outbound call has none. run: the open one; closing: those whose summary is
     awaited. vars, global_data: what outlives flows and runs. wall_us: UTC in µs less `now`.
-    reserving: the request for more of the day's money that is under way, and how much; day_closed:
+    reserving*: the request for more of the day's money, how much, since when; day_closed:
     there is no more of it. controller: who commanded the call last; alone_us: since when that one
     is gone and nothing has come to its end. handover: what was said before, for the next agent.
     told: controllers know of the call. refused: what was refused how often, by reason.
@@ -491,6 +496,7 @@ class RunState:
     global_data: Mapping[str, object] = field(default_factory=dict)
     reserving: str = ""
     reserving_micros: int = 0
+    reserving_us: int = 0
     day_closed: bool = False
     handover: Context = ()
     wall_us: int = 0

@@ -23,6 +23,7 @@ from mediacore.call.inputs import (
 from mediacore.call.state import Phase
 from mediacore.call.step import step as talk_step
 from mediacore.call.timers import next_deadline
+from mediacore.runtime import private
 from mediacore.runtime.actions import Log, Talk
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.state import AiRun, Stage
@@ -45,8 +46,8 @@ def feed(d: Draft, event: Event) -> None:
                 d.set_run(spoken_chars=d.run.spoken_chars + len(text))
                 d.emit(Talk(run.id, run.line, action))
                 d.decisions.append((run.id, action))
-            case talk.TurnCompleted():
-                d.emit(Talk(run.id, run.line, action))
+            case talk.TurnCompleted(turn):
+                d.emit(Talk(run.id, run.line, talk.TurnCompleted(private.kept(d, turn))))
                 d.decisions.append((run.id, action))
             case (
                 talk.StartReply()

@@ -91,6 +91,9 @@ def _timers(state: RunState) -> Iterator[Timer]:
         yield limit, spending.check_time
     if limit is not None and run is None and state.main and not state.end_reason:
         yield limit, _time_over
+    reserve = spending.reserve_due_us(state)
+    if reserve is not None:
+        yield reserve, spending.reserve_missing
     if state.lease is not None:
         yield state.lease.until_us, _lease_over
     if state.alone_us is not None and not _at_work(state):

@@ -153,6 +153,17 @@ def pause(d: Draft, op: Operation, *, on: bool) -> bool:
     return True
 
 
+def hold(d: Draft, line: str, *, on: bool) -> None:
+    """The line's voice pauses with the line, and goes on with it; the core does both."""
+    op = speaking(d, line)
+    play = play_of(op) if op is not None else None
+    if op is None or play is None or (play.state is PlayState.PAUSED and not play.held):
+        return
+    state = PlayState.PAUSED if on else PlayState.PLAYING
+    set_play(d, op.id, state=state, held=on, moved_us=d.now)
+    d.publish("play", line, {"control_id": op.id, "state": "paused" if on else "playing"})
+
+
 def volume(d: Draft, op: Operation, volume_db: float) -> None:
     """Louder or softer from what is not queued yet."""
     if play_of(op) is not None:

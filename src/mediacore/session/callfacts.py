@@ -26,6 +26,7 @@ from mediacore.postcall.facts import (
     TrailEntry,
 )
 from mediacore.runtime.lines import call_facts
+from mediacore.runtime.private import masked
 from mediacore.runtime.settings import Money
 from mediacore.runtime.state import AiRun, Line, RunState, ToolNote
 
@@ -54,7 +55,7 @@ def post_call_input(
     talk, wall_us = run.talk, state.wall_us
     clock = talk.clock if talk.clock.origin_us is not None else line.clock
     origin_us = clock.origin_us if clock.origin_us is not None else run.started_us
-    turns = turns_so_far(talk)
+    turns = tuple(masked(t) if t.index in run.private_turns else t for t in turns_so_far(talk))
     media = _Media(turns, wall_us + origin_us, talk.srate_hz)
     asked = run.session.config.post_prompt is not None
     return PostCallInput(
@@ -81,7 +82,7 @@ def post_call_input(
 
 def caller_utterances(run: AiRun) -> tuple[str, ...]:
     """What the caller said, turn by turn."""
-    turns = turns_so_far(run.talk)
+    turns = (t for t in turns_so_far(run.talk) if t.index not in run.private_turns)
     return tuple(t.text for t in turns if t.speaker is Speaker.CALLER and t.text.strip())
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mediacore.call.actions import Evidence
 from mediacore.call.record import AUDIO_FILE, CallRecord
 from mediacore.errors import MediacoreError
 from mediacore.flow.document import Document
@@ -23,8 +22,8 @@ from mediacore.runtime.step import incoming, outgoing
 from mediacore.session.aftercall import AfterCall
 from mediacore.session.purse import Purse
 from mediacore.session.recorder import StereoSink
-from mediacore.session.runner import CallRunner, Decide
-from mediacore.session.services import Services
+from mediacore.session.runner import CallRunner
+from mediacore.session.services import LogBook, NoLogBook, Services
 from mediacore.session.uncancelled import to_the_end
 from mediacore.slots.gateway import FarLine, LineEnd
 
@@ -35,10 +34,6 @@ Journal = Callable[[str, str, Mapping[str, object]], None]
 
 
 _STATE = "calling.call.state"
-
-
-def _no_decision(name: str, verdict: str, evidence: Evidence) -> None:
-    """Nobody reads the decisions."""
 
 
 def _no_journal(call_id: str, event: str, facts: Mapping[str, object]) -> None:
@@ -80,7 +75,7 @@ class Host:
         *,
         document: Callable[[FarLine], Document | None] = lambda far: None,
         max_calls: int = 256,
-        decisions: Callable[[str], Decide] = lambda call_id: _no_decision,
+        decisions: Callable[[str], LogBook] = lambda call_id: NoLogBook(),
         after: AfterCall | None = None,
         stored: Stored | None = None,
         open_audio: OpenAudio | None = None,

@@ -34,6 +34,8 @@ class Keeping:
         self._early: deque[LogDecision] = deque(maxlen=_EARLY)
         self._early_errors: deque[ErrorNote] = deque(maxlen=_EARLY)
         self._runs: list[AiRun] = []
+        self._first_turn: dict[int, int] = {}
+        self._turns = 0
 
     @property
     def decisions(self) -> tuple[DecisionNote, ...]:
@@ -65,10 +67,15 @@ class Keeping:
         if self._recorder is not None and line == self.line:
             self._recorder.media(event)
 
-    def turn(self, turn: Turn) -> None:
-        """Keep a turn of the conversation."""
+    def turn(self, run: int, turn: Turn) -> Turn:
+        """Keep a turn of a run; each run numbers its turns from 0. Returns it as it was kept."""
+        if run not in self._first_turn:
+            self._first_turn[run] = self._turns
+        numbered = replace(turn, index=self._first_turn[run] + turn.index)
+        self._turns = max(self._turns, numbered.index + 1)
         if self._recorder is not None:
-            self._recorder.turn(turn)
+            self._recorder.turn(numbered)
+        return numbered
 
     def run(self, run: AiRun) -> None:
         """Keep what a run of the agent used."""

@@ -27,6 +27,8 @@ def execute_on_leg(side: LineSide, leg: Leg, action: a.Action) -> None:
             side.bed.start(action)
         case a.StopBed():
             side.bed.stop()
+        case a.HoldLine(_, on):
+            leg.hold(on)
         case a.SendDigits(_, digits):
             side.digits.send(digits)
         case a.ArmLine(_, stops):
@@ -41,6 +43,8 @@ def execute_on_leg(side: LineSide, leg: Leg, action: a.Action) -> None:
             side.taping.pause(op, behavior)
         case a.ResumeRecording(op):
             side.taping.resume(op)
+        case a.MuteRecordings(_, on):
+            side.tap.mute(on=on)
         case a.StopRecording(op):
             side.taping.stop(op)
         case a.StartFork():

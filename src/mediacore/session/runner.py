@@ -16,7 +16,7 @@ from dataclasses import asdict
 from typing import TypeGuard
 
 from mediacore.call.actions import Evidence, TurnCompleted
-from mediacore.call.record import CallRecord
+from mediacore.call.record import CallRecord, Turn
 from mediacore.errors import MediaError
 from mediacore.events import LegClosed, LegOpened
 from mediacore.flow.document import Document
@@ -45,14 +45,12 @@ from mediacore.session.lineside import LineSide
 from mediacore.session.outside import Outside
 from mediacore.session.purse import Purse
 from mediacore.session.recorder import StereoSink
-from mediacore.session.services import Services
+from mediacore.session.services import LogBook, Services
 from mediacore.session.uncancelled import to_the_end
 from mediacore.slots.gateway import DialOut, FarLine, LineEnd
 from mediacore.slots.report import AttemptReport, Outcome
 
 log = logging.getLogger("mediacore.session")
-Decide = Callable[[str, str, Evidence], None]
-"""Takes a decision's name, verdict and evidence for the decision log."""
 _MAX_QUEUE = 4096  # events that wait; more media is dropped and the line resynchronised
 _MAX_COMMANDS = 256  # commands that wait for their answer; more are refused
 _LAST_STEPS = 10_000
@@ -76,7 +74,7 @@ class CallRunner:
         services: Services,
         state: RunState,
         publish: Callable[[Published], None],
-        decide: Decide,
+        log_book: LogBook,
         *,
         far: FarLine | None = None,
         document: Document | None = None,
@@ -88,7 +86,8 @@ class CallRunner:
         self._services = services
         self._state = state
         self._publish = publish
-        self._decide = decide
+        self._log_book = log_book
+        self._told_turns: set[int] = set()
         self._far = far
         self._document = document
         self._after = after
@@ -347,11 +346,17 @@ class CallRunner:
             case _:
                 self._execute_on_line(action)
 
+    def _turn(self, run: int, turn: Turn) -> None:
+        kept = self._kept.turn(run, turn)
+        if kept.end is not None and kept.index not in self._told_turns:
+            self._told_turns.add(kept.index)
+            self._log_book.said(kept.speaker.value, kept.heard_text)
+
     def _execute_on_line(self, action: a.Action) -> None:
         match action:
             case a.Talk():
                 if isinstance(action.action, TurnCompleted):
-                    self._kept.turn(action.action.turn)
+                    self._turn(action.run, action.action.turn)
                 self._agent(action.run, lambda agent: agent.talk(action))
             case a.AskModel():
                 self._agent(action.run, lambda agent: agent.ask(action))
@@ -418,7 +423,7 @@ class CallRunner:
 
     def _decided(self, name: str, verdict: str, evidence: Evidence) -> None:
         self._kept.decision(name, verdict, evidence)
-        self._decide(name, verdict, evidence)
+        self._log_book.decided(name, verdict, evidence)
 
     # -- the end
 
@@ -479,8 +484,8 @@ class CallRunner:
         match action:
             case a.Log() | a.Publish() | a.AnswerCommand() | a.DeliverPayload():
                 self._execute(action)
-            case a.Talk(action=TurnCompleted(turn)):
-                self._kept.turn(turn)
+            case a.Talk(run, action=TurnCompleted(turn)):
+                self._turn(run, turn)
 
     async def _settle(self) -> None:
         """Give back what is left of the day's money."""

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
+from mediacore.call.actions import Evidence
 from mediacore.policy.spend import SpendStore
 from mediacore.runtime.settings import RunSettings
 from mediacore.session.forks import Resolve, resolve_any
@@ -17,6 +19,28 @@ from mediacore.slots.driver import LlmDriver, SttDriver, TtsDriver
 from mediacore.slots.gateway import Gateway
 from mediacore.slots.report import Clock
 from mediacore.web.client import SafeClient
+
+
+class LogBook(Protocol):
+    """Where one call's decisions go, and what was said, if somebody has switched that on."""
+
+    def decided(self, name: str, verdict: str, evidence: Evidence) -> None:
+        """One decision, content-free."""
+        ...
+
+    def said(self, speaker: str, text: str) -> None:
+        """One turn, as it was heard."""
+        ...
+
+
+class NoLogBook:
+    """Nobody reads."""
+
+    def decided(self, name: str, verdict: str, evidence: Evidence) -> None:
+        """See LogBook."""
+
+    def said(self, speaker: str, text: str) -> None:
+        """See LogBook."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class RecordTap:
     def __init__(self, leg: Leg) -> None:
         self._leg = leg
         self._sinks: list[PairSink] = []
+        self._muted = False
 
     @property
     def srate_hz(self) -> int:
@@ -43,11 +44,17 @@ class RecordTap:
         if sink in self._sinks:
             self._sinks.remove(sink)
 
+    def mute(self, *, on: bool) -> None:
+        """Hand on silence instead of the audio from now on, or the audio again."""
+        self.take()
+        self._muted = on
+
     def take(self) -> None:
         """Hand on all that the tap holds."""
         while True:
             at, pcm = self._leg.read_record(_READ_PAIRS)
             if not pcm:
                 return
+            given = bytes(len(pcm)) if self._muted else pcm
             for sink in tuple(self._sinks):
-                sink.put(at, pcm)
+                sink.put(at, given)

@@ -55,14 +55,17 @@ def begin(evaluator: Evaluator, statements: list[object] | None, pending: Pendin
 def command_of(
     who: str, method: str, params: Mapping[str, Any], version: int | None = None
 ) -> Command:
+    """A command for the call."""
     return Command(who, PROJECT, ALL, method, MAIN, params, version)
 
 
 def no_reaction(action: a.Action, pending: Pending) -> Pending:
+    """Actions make nothing pending."""
     return pending
 
 
 def played(line: str, number: int, generation: int) -> Pending:
+    """What the core reports of an utterance."""
     started = PlayoutStarted(1, 500, 80_000, number, generation, 0)
     finished = UtteranceFinished(1, 550, 88_000, number, generation, 8000, 8000)
     return (
@@ -72,6 +75,7 @@ def played(line: str, number: int, generation: int) -> Pending:
 
 
 def caller_turn(at: int, text: str) -> tuple[i.Event, ...]:
+    """The caller says something."""
     tick = at // 160
     return (
         i.Media(MAIN, SpeechStarted(1, tick, at)),
@@ -81,6 +85,7 @@ def caller_turn(at: int, text: str) -> tuple[i.Event, ...]:
 
 
 def caller_says(state: RunState, text: str, now: int) -> tuple[RunState, list[a.Action]]:
+    """The same as steps, with what is done about it."""
     made: list[a.Action] = []
     for event in caller_turn(8000, text):
         state, actions = step(state, event, now)

@@ -24,6 +24,7 @@ NOTHING = object()
         ("hangup", "false", NOTHING),
         ("stop", False, NOTHING),
         ("hold", 60, Hold(60)),
+        ("hold", 1, Hold(1)),
         ("hold", 0, Hold(0)),
         ("hold", 901, Hold(300)),
         ("hold", -1, Hold(300)),

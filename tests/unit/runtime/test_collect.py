@@ -296,12 +296,13 @@ class TestAfterAnAnnouncement:
         phone.ok("play_and_collect.stop", {"control_id": "c"})
         assert phone.states("play", "c")[-1] == phone.states("collect", "c")[-1] == "finished"
 
-    def test_hold_disarms_and_unhold_arms_again(self) -> None:
+    def test_it_stays_armed_on_hold_where_the_core_lets_no_policy_act(self) -> None:
         phone = prompt(speech={})
         phone.playing()
         phone.ok("hold")
-        assert not armed(phone)
+        assert phone.of(a.HoldLine)[-1].on
         phone.ok("unhold")
+        assert not phone.of(a.HoldLine)[-1].on
         assert armed(phone)
 
     def test_a_hang_up_ends_both(self) -> None:

@@ -136,7 +136,18 @@ def test_hold_pauses_the_voice_and_unhold_goes_on() -> None:
     phone.ok("unhold")
     assert phone.states("play", "c1")[-1] == "playing"
     assert [p["state"] for p in phone.told("hold")] == ["hold", "unhold"]
-    assert len(phone.of(a.StartBed)) == len(phone.of(a.StopBed)) == 1
+    assert [h.on for h in phone.of(a.HoldLine)] == [True, False]
+    assert not phone.of(a.StartBed)  # no music is configured
+
+
+def test_a_play_that_a_controller_paused_stays_paused_after_a_hold() -> None:
+    phone = up()
+    play(phone, "c1")
+    phone.playing()
+    phone.ok("play.pause", control_id="c1")
+    phone.ok("hold")
+    phone.ok("unhold")
+    assert phone.states("play", "c1") == ["playing", "paused"]
 
 
 def test_a_hang_up_ends_plays_that_run_and_that_wait() -> None:

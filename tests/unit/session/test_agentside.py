@@ -174,7 +174,7 @@ def test_the_model_gets_the_conversation_in_order() -> None:
 
 
 def test_uncounted_tokens_are_estimated() -> None:
-    assert estimate(LlmRequest((Message("user", "a" * 400),))) == (100, 0)
+    assert estimate(LlmRequest((Message("user", "a" * 400),)), said=41) == (100, 11)
 
 
 def test_what_was_heard_is_exact_when_the_caller_hangs_up_in_the_middle(tmp_path: Path) -> None:

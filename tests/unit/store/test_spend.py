@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mediacore.errors import ConfigError, MissingDependencyError
-from mediacore.store.database import DatabaseError, DatabaseFullError
 from mediacore.policy.spend import DaySpend, Refused, Reservation
+from mediacore.store.database import DatabaseError, DatabaseFullError
 from mediacore.store.spend import SpendFile, SqliteSpend, is_postgres
 from mediacore.store.spend_pg import open_spend
 
