@@ -25,7 +25,6 @@ pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
 
 RUNS = "runs"
 NO_END = "runs: the caller has to hang up"
-MP4 = "runs; record_call: format: expected wav or mp3"
 BEDROCK = "unsupported: 'amazon_bedrock' failed"
 CLASSES = "no document: Please specify which service to use"
 SERVICELESS = "no document: No service found in"
@@ -47,10 +46,10 @@ EXAMPLES: Mapping[str, str] = {
     "bedrock_server_test": BEDROCK,
     "bedrock_with_skills": BEDROCK,
     "call_flow_and_actions_demo": "runs; play: the call is not answered",
-    "comprehensive_dynamic_agent": MP4,
+    "comprehensive_dynamic_agent": RUNS,
     "concierge_agent_example": RUNS,
     "contexts_demo": RUNS,
-    "custom_path_agent": MP4,
+    "custom_path_agent": RUNS,
     "data_map_demo": RUNS,
     "datasphere_multi_instance_demo": RUNS,
     "datasphere_serverless_demo": RUNS,
@@ -74,9 +73,9 @@ EXAMPLES: Mapping[str, str] = {
     "mcp_agent": RUNS,
     "mcp_gateway_demo": RUNS,
     "multi_agent_server": CLASSES,
-    "multi_agent_server FinanceAgent": MP4,
-    "multi_agent_server HealthcareAgent": MP4,
-    "multi_agent_server RetailAgent": MP4,
+    "multi_agent_server FinanceAgent": RUNS,
+    "multi_agent_server HealthcareAgent": RUNS,
+    "multi_agent_server RetailAgent": RUNS,
     "multi_endpoint_agent": RUNS,
     "pgvector_search_agent": RUNS,
     "quickstart_agent": RUNS,
@@ -93,9 +92,9 @@ EXAMPLES: Mapping[str, str] = {
     "sigmond_remote_search": RUNS,
     "sigmond_simple": RUNS,
     "simple_agent": RUNS,
-    "simple_dynamic_agent": MP4,
-    "simple_dynamic_enhanced": MP4,
-    "simple_static_agent": MP4,
+    "simple_dynamic_agent": RUNS,
+    "simple_dynamic_enhanced": RUNS,
+    "simple_static_agent": RUNS,
     "skills_demo": RUNS,
     "step_function_inheritance_demo": RUNS,
     "survey_agent_example": CLASSES,

@@ -25,7 +25,7 @@ from mediacore.flow.spec import (
 _GATEWAY: Final = "the gateway in front decides"
 _VOICE: Final = "a voice that is not known is replaced"
 _GENDER: Final = "`say_voice` chooses"
-_WAV: Final = "wav is written whatever is asked for"
+_ENCODED: Final = "mp3 and mp4 need the extra `av`"
 
 _SPEECH: Final = {
     "volume": number(0, "dB", -40, 40),
@@ -48,7 +48,7 @@ PLAY: Final = MappingProxyType(
 
 _RECORD: Final = {
     "stereo": flag(False),
-    "format": Param((Kind.TEXT,), "wav", values=("wav", "mp3", "mp4"), note=_WAV),
+    "format": Param((Kind.TEXT,), "wav", values=("wav", "mp3", "mp4"), note=_ENCODED),
     "beep": flag(False),
     "input_sensitivity": ignored(number(44, "", 0, 100), "the core's own detector decides"),
     "max_length": number(None, "s", 0),

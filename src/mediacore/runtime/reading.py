@@ -236,8 +236,8 @@ def record_data(params: Params, *, background: bool) -> RecordData:
     if direction not in ("speak", "listen", "both"):
         raise BadParams("direction: expected speak, listen or both")
     kind = text(params, "format", "wav").lower()
-    if kind not in ("wav", "mp3"):
-        raise BadParams("format: expected wav or mp3")
+    if kind not in ("wav", "mp3", "mp4"):
+        raise BadParams("format: expected wav, mp3 or mp4")
     return RecordData(
         kind,
         flag(params, "stereo"),

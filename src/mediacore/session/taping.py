@@ -18,7 +18,7 @@ from mediacore.audiofile import WavWriter
 from mediacore.errors import MediacoreError, MediaError
 from mediacore.runtime.actions import StartRecording
 from mediacore.runtime.inputs import RecordingStored
-from mediacore.session.mp3 import Mp3Writer
+from mediacore.session.encoded import EncodedWriter
 from mediacore.session.ringback import Ringback, ring_cycle
 from mediacore.session.tapping import RecordTap
 
@@ -36,8 +36,8 @@ class _File(Protocol):
 
 
 def _open(path: Path, srate_hz: int, channels: int) -> _File:
-    if path.suffix == ".mp3":
-        return Mp3Writer(path, srate_hz, channels)
+    if path.suffix != ".wav":
+        return EncodedWriter(path, srate_hz, channels)
     return WavWriter(path, srate_hz, channels=channels)
 
 
@@ -149,7 +149,7 @@ class Taping:
     """Executes StartRecording and what goes with it for one leg.
 
     The leg has `Tap.RECORD`, and `bed` for the beep. Files lie in `directory` as
-    <stem>-<op>.wav or .mp3. link: what RecordingStored says as URL. `post` gets exactly one
+    <stem>-<op>.wav, .mp3 or .mp4. link: what RecordingStored says as URL. `post` gets exactly one
     RecordingStored per recording, after stop() or close().
     """
 
@@ -174,11 +174,11 @@ class Taping:
         self._tapes: dict[str, _Tape] = {}
 
     def start(self, action: StartRecording) -> None:
-        """Record from now on. format: "wav" or "mp3"."""
+        """Record from now on. format: "wav", "mp3" or "mp4"."""
         if action.op in self._tapes:
             return
         self._tap.take()
-        suffix = "mp3" if action.format == "mp3" else "wav"
+        suffix = action.format if action.format in ("mp3", "mp4") else "wav"
         name = f"{_plain(self._stem)}-{_file_name(action.op)}"
         tape = _Tape(action, self._directory / f"{name}.{suffix}", self._tap.srate_hz)
         self._tapes[action.op] = tape

@@ -23,7 +23,7 @@ from mediacore.call.record import (
 )
 from mediacore.store.records import StoreError, read_record, write_record
 
-_AUDIO: Final = (AUDIO_FILE, "*-*.wav", "*-*.mp3")
+_AUDIO: Final = (AUDIO_FILE, "*-*.wav", "*-*.mp3", "*-*.mp4")
 """The call's own audio, and recordings that a document or a controller asked for."""
 _TEXT: Final = (REPORT_FILE, TIMELINE_FILE, "payload-*.json")
 _DAY_S: Final = 86_400

@@ -144,7 +144,7 @@ def test_a_play_that_a_controller_paused_stays_paused_after_a_hold() -> None:
     phone = up()
     play(phone, "c1")
     phone.playing()
-    phone.ok("play.pause", control_id="c1")
+    phone.ok("play.pause", {"control_id": "c1"})
     phone.ok("hold")
     phone.ok("unhold")
     assert phone.states("play", "c1") == ["playing", "paused"]

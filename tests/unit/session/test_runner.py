@@ -282,6 +282,26 @@ def test_an_agent_is_interrupted_and_the_ledger_is_the_wire(tmp_path: Path) -> N
         "Where is my order?",
         "caller",
     )
+    assert ("caller", "Where is my order?") in sim.said  # for the content log, once per turn
+    assert len(sim.said) == len(record.turns)
+
+
+def test_two_runs_of_the_agent_leave_the_turns_of_both(tmp_path: Path) -> None:
+    async def caller(phone: Phone) -> None:
+        await phone.up()
+        await phone.wait_gone()
+
+    main = [
+        {"answer": {}},
+        ai(static_greeting="This is the first agent."),
+        ai(static_greeting="This is the second agent."),
+        {"hangup": {}},
+    ]
+    llm = ScriptedLlm([(Say("Bye."), End())] * 4)
+    sim = play(HostSim(tmp_path, main, llm=llm), act=caller)
+    said = [turn.full_text for turn in sim.kept[0].turns]
+    assert any("first" in text for text in said)
+    assert [turn.index for turn in sim.kept[0].turns] == list(range(len(said)))
 
 
 def test_an_errand_of_the_agent_runs_and_gives_the_voice_back(tmp_path: Path) -> None:

@@ -127,18 +127,19 @@ def test_several_at_a_time_and_pauses_that_skip_or_are_silent(tmp_path: Path) ->
     assert abs(stored["all"].duration_ms - stored["skip"].duration_ms - 1300) <= 40
 
 
-def test_mp3(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["mp3", "mp4"])
+def test_encoded_files(tmp_path: Path, form: str) -> None:
     pytest.importorskip("av")
 
     async def scene(line: LineSim, taping: Taping) -> None:
-        taping.start(start("m", "mp3"))
-        taping.start(start("s", "mp3", stereo=True))
+        taping.start(start("m", form))
+        taping.start(start("s", form, stereo=True))
         await dialogue(line, taping)
 
     stored = run(scene, tmp_path)
     assert [done.ok for done in stored] == [True, True]
     for op in ("m", "s"):
-        audio = read_audio(tmp_path / f"call_1-{op}.mp3")
+        audio = read_audio(tmp_path / f"call_1-{op}.{form}")
         assert audio.srate_hz == 8000
         assert abs(audio.samples - 2600 * 8) < 2000
         assert abs(loud_ms(array("h", audio.pcm), 500) - 2000) < 300

@@ -1,18 +1,31 @@
-"""An MP3 file written as the audio comes. Whole at every frame, so a crash loses the tail only."""
+"""MP3 and MP4 files written as the audio comes. A crash loses the tail only: MP3 is whole at every
+frame, MP4 is written in fragments (ISO/IEC 14496-12 §8.8)."""
 
 from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from mediacore.errors import ConfigError, MissingDependencyError
 
-_BITS_PER_CHANNEL = 32_000
+_BITS_PER_CHANNEL: Final = 32_000
+_FORMATS: Final = MappingProxyType(
+    {
+        ".mp3": ("mp3", "libmp3lame", {"flush_packets": "1", "write_xing": "0"}),
+        ".mp4": (
+            "mp4",
+            "aac",
+            {"flush_packets": "1", "movflags": "empty_moov+frag_every_frame+default_base_moof"},
+        ),
+    }
+)
+"""By suffix: container, codec, and what makes it valid at any time."""
 
 
-class Mp3Writer:
-    """Needs PyAV (extra `av`) with its MP3 encoder.
+class EncodedWriter:
+    """By the path's suffix, .mp3 or .mp4. Needs PyAV (extra `av`) with its encoder.
 
     write() and close() return the error, as `WavWriter` does; only opening raises.
     """
@@ -23,18 +36,17 @@ class Mp3Writer:
             self._av: Any = importlib.import_module("av")
         except ImportError:
             raise MissingDependencyError(
-                "PyAV, which writes MP3 files,", "pip install 'mediacore[av]'"
+                "PyAV, which writes MP3 and MP4 files,", "pip install 'mediacore[av]'"
             ) from None
         self._srate_hz = srate_hz
         self._channels = channels
         self._layout = "stereo" if channels == 2 else "mono"
         self._closed = False
+        container, codec, options = _FORMATS[path.suffix]
         try:
             path.touch(mode=0o600)
-            self._file: Any = self._av.open(
-                str(path), "w", format="mp3", options={"flush_packets": "1", "write_xing": "0"}
-            )
-            self._stream: Any = self._file.add_stream("libmp3lame", rate=srate_hz)
+            self._file: Any = self._av.open(str(path), "w", format=container, options=options)
+            self._stream: Any = self._file.add_stream(codec, rate=srate_hz)
             self._stream.layout = self._layout
             self._stream.bit_rate = _BITS_PER_CHANNEL * channels
         except (self._av.FFmpegError, OSError, ValueError) as error:
