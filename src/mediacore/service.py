@@ -41,7 +41,7 @@ from mediacore.policy.spend import SpendStore
 from mediacore.recording import WavSink
 from mediacore.runtime.actions import PlayItem
 from mediacore.runtime.commands import COMMANDS
-from mediacore.runtime.documents import inline_document
+from mediacore.runtime.documents import go_on_with
 from mediacore.runtime.settings import Money, RunSettings
 from mediacore.session.aftercall import AfterCall
 from mediacore.session.host import Host
@@ -152,8 +152,7 @@ class Service:
     def _served(self, url: str) -> Document:
         """Goes on with the document at a URL; without one the caller is told, not left ringing."""
         sorry = self._settings().talk.lines.failure_goodbye
-        statements = [{"transfer": {"dest": url}}, {"play": f"say:{sorry}"}, {"hangup": {}}]
-        return inline_document(statements, "served")
+        return go_on_with(url, sorry, "served")
 
     def open_hub(self) -> MediaHub:
         """The media thread; gateways open their legs on its engine. Before entering."""

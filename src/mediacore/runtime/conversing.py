@@ -108,6 +108,4 @@ def _over(d: Draft) -> None:
 def _failed(d: Draft, action: talk.ErrorRaised) -> None:
     run = d.run
     d.set_run(errors=(*run.errors, action))
-    reason = action.reason.value if action.reason is not None else ""
-    d.log("error", action.kind.value, reason=reason, fatal=action.fatal, retries=action.retries)
     d.emit(Publish("calling.ai.error", run.line, afterward.error_body(run, action)))

@@ -20,7 +20,7 @@ from mediacore.call.transcript import context_so_far
 from mediacore.flow.source import DocumentError
 from mediacore.runtime import agent, beds, flows, gate, talking, turns
 from mediacore.runtime.actions import ChangeVoice, Publish, StartHearing
-from mediacore.runtime.documents import inline_document
+from mediacore.runtime.documents import go_on_with, inline_document
 from mediacore.runtime.draft import Draft
 
 _LEAVES = (o.HangUp, o.TransferTo, o.Hold, o.Stop)
@@ -85,7 +85,7 @@ def _one(d: Draft, order: object) -> None:
         case o.TransferTo(dest, summarize):
             if summarize:
                 d.set(handover=talking.summary_of(d.run.hidden + context_so_far(d.run.talk)))
-            _document(d, [{"transfer": {"dest": dest}}], transfer=True)
+            _document(d, dest, transfer=True)
         case o.UserEvent(data):
             body = {"call_id": d.run.line, "event": dict(data)}
             d.emit(Publish("calling.user_event", d.run.line, body))
@@ -165,7 +165,11 @@ def _history(d: Draft, order: o.ClearConversation | o.HideHistory, *, respond: b
 def _document(d: Draft, value: object, *, transfer: bool) -> None:
     run = d.run
     try:
-        document = inline_document(value, "inline")
+        if transfer and isinstance(value, str):
+            sorry = d.state.settings.talk.lines.failure_goodbye
+            document = go_on_with(value, sorry, "transfer")
+        else:
+            document = inline_document(value, "inline")
     except DocumentError as error:
         flows.warn(d, run.line, error.code, str(error))
         return

@@ -176,10 +176,12 @@ def _tool(
 
 def _requests(context: Context) -> Iterator[tuple[ToolRequest, str | None]]:
     """Tool calls of the conversation with their results."""
-    results = {e.tool_call_id: e.text for e in context if e.role is Role.TOOL}
-    for entry in context:
+    for at, entry in enumerate(context):
         for request in entry.tool_calls:
-            yield request, results.get(request.id)
+            # Ids are unique within a reply; models reuse them later in the conversation.
+            later = (e for e in context[at + 1 :] if e.role is Role.TOOL)
+            found = next((e.text for e in later if e.tool_call_id == request.id), None)
+            yield request, found
 
 
 def _trail(run: AiRun, wall_us: int) -> Iterator[TrailEntry]:

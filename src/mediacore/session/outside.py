@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 
-from mediacore.flow.document import load_document
+from mediacore.flow.document import load_document, requires_model
 from mediacore.flow.findings import Code
 from mediacore.flow.source import DocumentError, read_source
 from mediacore.runtime.actions import FetchDocument, PostStatus, SendRequest
@@ -127,9 +127,16 @@ async def fetch_document(
     )
     if reply.error or not 200 <= reply.status < 300:
         why = reply.error or f"http_{reply.status}"
-        return DocumentFetched(op, None, Code.EXECUTE_FAILED, f"{loggable(url)}: {why}")
+        code = Code.DOCUMENT_TOO_LARGE if why == "too_large" else Code.EXECUTE_FAILED
+        return DocumentFetched(op, None, code, f"{loggable(url)}: {why}")
     try:
         document = load_document(read_source(reply.body, loggable(url)))
     except DocumentError as error:
         return DocumentFetched(op, None, error.code, str(error))
+    wants = requires_model(document)
+    if wants is not None and services.llm is None:
+        text = (
+            f"{document.name}:{wants.place.line}: `ai` needs a language model, none is configured"
+        )
+        return DocumentFetched(op, None, Code.MODEL_MISSING, text)
     return DocumentFetched(op, document)

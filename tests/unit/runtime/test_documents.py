@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mediacore.flow.source import DocumentError
-from mediacore.runtime.documents import inline_document
+from mediacore.runtime.documents import go_on_with, inline_document
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,10 @@ def test_a_text_is_where_to_go(value: str) -> None:
 def test_what_is_no_document(value: object) -> None:
     with pytest.raises(DocumentError):
         inline_document(value, "n")
+
+
+def test_going_on_with_an_address_has_words_for_when_it_cannot_be_had() -> None:
+    document = go_on_with("https://a.test/next", "Sorry. Goodbye.", "next")
+    methods = [statement.method for statement in document.sections["main"]]
+    assert methods == ["transfer", "play", "hangup"]
+    assert document.sections["main"][1].params == {"url": "say:Sorry. Goodbye."}

@@ -23,7 +23,7 @@ def run(scene: Scene, secret: str = "") -> tuple[FakeClient, list[Any]]:
     client, events = FakeClient(), list[Any]()
 
     async def main() -> None:
-        services: Any = SimpleNamespace(client=client, document_secret=secret)
+        services: Any = SimpleNamespace(client=client, document_secret=secret, llm=None)
         async with asyncio.TaskGroup() as group:
             await scene(Outside(services, group, events.append), client, events)
 
@@ -122,3 +122,25 @@ def test_too_many_status_posts_lose_the_oldest_and_the_end_does_not_wait_for_eve
             task.cancel()
 
     run(scene)
+
+
+def test_a_document_that_needs_a_model_is_refused_where_there_is_none() -> None:
+    page = b'{"sections": {"main": [{"ai": {"prompt": {"text": "Be kind."}}}]}}'
+
+    async def scene(outside: Outside, client: FakeClient, events: list[Any]) -> None:
+        client.script = lambda r: HttpReply(200, {}, page)
+        outside.fetch(FetchDocument("d", "https://a.test/agent", {}))
+
+    _, [fetched] = run(scene)
+    assert fetched.document is None
+    assert fetched.code == "relay_script_model_missing"
+    assert "https://a.test/agent:1" in fetched.text
+
+
+def test_a_document_that_is_too_large_says_so() -> None:
+    async def scene(outside: Outside, client: FakeClient, events: list[Any]) -> None:
+        client.script = lambda r: HttpReply(200, error="too_large")
+        outside.fetch(FetchDocument("d", "https://a.test/agent", {}))
+
+    _, [fetched] = run(scene)
+    assert fetched.code == "relay_script_document_too_large"
