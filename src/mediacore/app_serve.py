@@ -207,4 +207,9 @@ def _tell(event: Published, watch: Watch) -> None:
     """One line per event: kinds and states, nothing that was said."""
     facts = [f"{k}={event.params[k]}" for k in _SHOWN if event.params.get(k)]
     name = event.event_type.removeprefix("calling.").removeprefix("call.")
-    watch(f"{event.call_id[:16]:16} {name:14} {' '.join(str(f) for f in facts)}")
+    watch(f"{_short(event.call_id):12} {name:14} {' '.join(str(f) for f in facts)}")
+
+
+def _short(call_id: str) -> str:
+    """Enough of an id to tell calls apart; dialled lines keep their number."""
+    return call_id[:8] + call_id[36:]

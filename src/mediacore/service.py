@@ -15,6 +15,7 @@ import asyncio
 import logging
 import secrets
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -203,7 +204,7 @@ class Service:
             client,
             _core.now_us,
             lambda: datetime.now(UTC),
-            lambda: secrets.token_hex(8),
+            lambda: str(uuid.uuid4()),
             lambda: secrets.randbits(63),
             config.records,
             gateway=self._gateway,

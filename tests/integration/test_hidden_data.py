@@ -284,8 +284,8 @@ def test_the_decision_lines_of_a_call_hold_none_either(caplog):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("block", range(100))
-def test_no_secret_leaves_ten_thousand_calls(block):
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("block", range(10))
+def test_no_secret_leaves_a_thousand_calls(block):
     for seed in range(1000 + block * 100, 1100 + block * 100):
         check(seed)

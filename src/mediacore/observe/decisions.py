@@ -33,7 +33,9 @@ CONTENT_LOGGER: Final = "mediacore.content"
 Value = int | float | bool | str | None
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
-_HEX_ID: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_HEX_ID: Final = re.compile(
+    r"(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:-[0-9]{1,5})?", re.ASCII
+)
 _LONG_NUMBER: Final = re.compile(r"\d(?:[_.:-]*\d){6}")
 _OWN_KEYS: Final = frozenset({"call", "seq", "decision", "verdict", "time"})
 

@@ -131,3 +131,10 @@ def test_log_file_is_private(tmp_path: Path) -> None:
     handler.close()
     with pytest.raises(ValueError, match="one day"):
         log_file(tmp_path / "d.log", keep_days=0)
+
+
+def test_ids_of_calls_and_of_their_lines_are_readable() -> None:
+    call = "12345678-1234-4123-8123-123456789012"
+    assert safe_value(call) == call
+    assert safe_value(f"{call}-17") == f"{call}-17"
+    assert safe_value(f"{call}-1234567") != f"{call}-1234567"
