@@ -131,7 +131,7 @@ BAD_DOCUMENTS: dict[str, tuple[object, str]] = {
     "aliases": (ALIASES, Code.ALIAS_REFUSED),
     "merge_keys": (MERGE, Code.ALIAS_REFUSED),
     "tag": ("!!python/object/apply:os.system ['true']", Code.ALIAS_REFUSED),
-    "ten_megabytes": (HUGE, Code.EXECUTE_FAILED),
+    "ten_megabytes": (HUGE, Code.DOCUMENT_TOO_LARGE),
     "many_statements": (MANY, Code.TOO_MANY_STATEMENTS),
 }
 BAD_ANSWERS = {

@@ -1,7 +1,8 @@
 """Runs of `ai`: how a conversation of the agent begins on a line, is lent, and ends.
 
-begin ─► opening (startup hook, includes) ─► talking ⇄ lent (an inline document) ─► closing
-summary, hangup hook, payload ─►
+begin ─► opening (startup hook, includes) ─► talking ⇄ lent (an inline document) ─► over
+
+What is left to do after that (summary, hangup hook, payload) is in `afterward`.
 """
 
 from __future__ import annotations
