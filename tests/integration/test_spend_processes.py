@@ -10,50 +10,20 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 
 from mediacore.policy.spend import DaySpend, Refused, Reservation
 from mediacore.store.database import DatabaseError
-from mediacore.store.queue import QueueFile, QueueStats, RetryRules
+from mediacore.store.queue import QueueFile, QueueStats
 from mediacore.store.spend import SpendFile
 from mediacore.store.spend_pg import PostgresSpend
+from support.spend_workers import DAY, pg_spender, queue_worker, spender
 
-DAY = "2026-01-31"
 CTX = mp.get_context("forkserver")
 CTX.set_forkserver_preload(["pytest", "mediacore.store.spend_pg", "mediacore.store.queue"])
 pytestmark = pytest.mark.timeout(90)  # many process starts, on a machine that may be busy
-
-
-def log_line(fd: int, text: str) -> None:
-    """One write: a line is in the file whole or not at all, also when the process is killed."""
-    os.write(fd, text.encode())
-
-
-def spender(path: str, log: str, seed: int, cap: int, go: Barrier) -> None:
-    """Reserve, settle for less or the same, release; tell the log after each commit."""
-    rng = random.Random(seed)
-    book = SpendFile(Path(path))
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    go.wait(20)
-    for n in range(1_000_000):
-        amount = rng.randrange(1, 40)
-        got = book.reserve(Reservation(f"{seed}-{n}", "c", DAY, f"call{seed}", amount), cap)
-        if isinstance(got, Refused):
-            if got.used + 1 > cap:
-                break
-            continue
-        log_line(fd, f"R {got.id} {amount}\n")
-        if rng.random() < 0.2:
-            continue
-        actual = rng.choice([0, amount, rng.randrange(amount + 1)])
-        log_line(fd, f"T {got.id} {actual}\n")
-        if book.settle(got, actual):
-            log_line(fd, f"S {got.id} {actual}\n")
-    log_line(fd, "END 0 0\n")
-    os.close(fd)
 
 
 def read_log(path: Path) -> list[tuple[str, str, int]]:
@@ -120,16 +90,6 @@ def test_no_cap_is_passed_and_nothing_is_lost(tmp_path: Path) -> None:
     book.close()
 
 
-def queue_worker(path: str, log: str, go: Barrier) -> None:
-    queue = QueueFile(Path(path), lambda: time.time_ns() // 1_000_000, RetryRules(attempts=1000))
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    go.wait(20)
-    while queue.snapshot().done < 300:
-        job = queue.lease(str(os.getpid()), 150)
-        if job is not None and queue.done(job):
-            log_line(fd, f"D {job.key} {job.attempt}\n")
-
-
 def test_queue_survives_kills(tmp_path: Path) -> None:
     """Every job is finished exactly once, whoever dies while holding it."""
     path, rng = tmp_path / "queue.sqlite3", random.Random(3)
@@ -193,31 +153,6 @@ def postgres() -> Iterator[str]:
     finally:
         subprocess.run([*prefix, pg_ctl, "-D", data, "-m", "immediate", "stop"], **quiet)
         shutil.rmtree(root, ignore_errors=True)
-
-
-def pg_spender(url: str, log: str, seed: int, cap: int, go: Barrier) -> None:
-    async def main() -> None:
-        rng = random.Random(seed)
-        book = PostgresSpend(url, connections=1)
-        fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        go.wait(20)
-        while True:
-            amount = rng.randrange(1, 40)
-            got = await book.reserve("c", DAY, f"call{seed}", amount, cap)
-            if isinstance(got, Refused):
-                if got.used >= cap:
-                    break
-                continue
-            log_line(fd, f"R {got.id} {amount}\n")
-            if rng.random() < 0.2:
-                continue
-            actual = rng.randrange(amount + 1)
-            log_line(fd, f"T {got.id} {actual}\n")
-            if await book.settle(got, actual):
-                log_line(fd, f"S {got.id} {actual}\n")
-        await book.close()
-
-    asyncio.run(main())
 
 
 def test_postgres_counts_like_sqlite(postgres: str) -> None:

@@ -157,9 +157,9 @@ def test_names_lie_below_the_directory_of_sounds(tmp_path: Path) -> None:
 
 def test_compressed_files_are_read(tmp_path: Path) -> None:
     av = pytest.importorskip("av")
-    from mediacore.session.mp3 import Mp3Writer
+    from mediacore.session.encoded import EncodedWriter
 
-    writer = Mp3Writer(tmp_path / "a.mp3", 16000, 1)
+    writer = EncodedWriter(tmp_path / "a.mp3", 16000, 1)
     assert writer.write(voiced_audio("x" * 20, 16000, 50)) is None
     assert writer.close() is None
     data = (tmp_path / "a.mp3").read_bytes()
