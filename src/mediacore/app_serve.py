@@ -7,10 +7,12 @@ import os
 import secrets
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from mediacore.agent import Prewarmed
 from mediacore.app_models import make_llm
 from mediacore.call.record import CallRecord
 from mediacore.control import ControlConfig, Project, TlsFiles, Token
@@ -26,6 +28,7 @@ from mediacore.providers.scripted import ScriptedStt, ScriptedTts
 from mediacore.providers.whisper import WhisperStt
 from mediacore.runtime.ports import Published
 from mediacore.service import LINE_LEG, Service, ServiceConfig
+from mediacore.slots.driver import Closable
 from mediacore.slots.stt import Stt
 from mediacore.slots.tts import Tts
 from mediacore.store.spend_pg import open_spend
@@ -85,7 +88,20 @@ def run_serve(options: ServeOptions, watch: Watch) -> CallRecord | None:
 
 async def _serve(options: ServeOptions, watch: Watch) -> CallRecord | None:
     token = os.environ.get(TOKEN_ENV) or secrets.token_urlsafe(24)
-    service = Service(_config(options, token))
+    config = _config(options, token)
+    service = Service(config)
+    providers: tuple[Closable, ...] = (*config.stt, *config.tts, *config.llm)
+    async with AsyncExitStack() as stack:
+        for provider in providers:
+            stack.push_async_callback(provider.aclose)
+            if isinstance(provider, Prewarmed):
+                await provider.prewarm()  # what is missing is told now, not to a caller
+        return await _run(options, service, token, watch)
+
+
+async def _run(
+    options: ServeOptions, service: Service, token: str, watch: Watch
+) -> CallRecord | None:
     hub = service.open_hub()
     side = Side(hub.engine, LINE_LEG)
     phones = Side(hub.engine, caller_leg(LegConfig(detect_dtmf=True)))
