@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from mediacore.evals.caller import Line, ScriptedCaller
 from mediacore.session.hub import MediaHub
-from mediacore.transports.exchange import ExchangeCall, PhoneCall
+from mediacore.transports.exchange import ExchangeCall, Phone, PhoneCall
 
 ANSWER_AFTER_S = 0.5
 
 
-def answering(hub: MediaHub, lines: Sequence[Line]):  # type: ignore[no-untyped-def]
+def answering(hub: MediaHub, lines: Sequence[Line]) -> Phone:
     """A phone that rings a moment, answers, speaks its lines, and stays until the end."""
 
     async def phone(call: ExchangeCall) -> None:

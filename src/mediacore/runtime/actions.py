@@ -441,14 +441,6 @@ class ReserveSpend:
 
 
 @dataclass(frozen=True, slots=True)
-class SettleSpend:
-    """A reservation became this much."""
-
-    reservation: str
-    amount_micros: int
-
-
-@dataclass(frozen=True, slots=True)
 class AnswerCommand:
     """Answer a controller. Once per request."""
 
@@ -524,7 +516,6 @@ Action = (
     | AskSummary
     | DeliverPayload
     | ReserveSpend
-    | SettleSpend
     | AnswerCommand
     | Publish
     | Log

@@ -6,6 +6,7 @@ from mediacore.runtime import agent, ending, reading, starting, voice
 from mediacore.runtime.actions import HoldLine, SendDigits, StartBed, StopBed
 from mediacore.runtime.asking import FINISHED, Data, Refusal, named, new_id, started, up
 from mediacore.runtime.draft import Draft
+from mediacore.runtime.keys import sending_ms
 from mediacore.runtime.ports import Command
 from mediacore.runtime.state import Line, OpKind, WaitData
 
@@ -73,7 +74,7 @@ def send_digits(d: Draft, line: Line, command: Command) -> Data | None:
     up(line)
     op = new_id(d, command.params)
     digits = reading.digits(command.params)
-    until = d.now + starting.send_digits_us(digits)
+    until = d.now + sending_ms(digits) * 1000
     new = d.open(OpKind.DIGITS, line.id, command.issuer, WaitData(until), op=op)
     d.emit(SendDigits(line.id, digits))
     return started(new)

@@ -8,6 +8,7 @@ from mediacore.runtime import agent, dialing, flows, lines, reading, starting
 from mediacore.runtime.actions import Publish, SendDigits
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.hangup import end_line
+from mediacore.runtime.keys import sending_ms
 from mediacore.runtime.reading import BadParams, Params
 from mediacore.runtime.state import DialData, Flow, OpKind, WaitData
 
@@ -72,7 +73,7 @@ def sleep(d: Draft, flow: Flow, params: Params) -> Outcome | None:
 def send_digits(d: Draft, flow: Flow, params: Params) -> Outcome | None:
     """Send digits and wait until they are sent."""
     digits = reading.digits(params)
-    flows.open_op(d, flow, OpKind.DIGITS, WaitData(d.now + starting.send_digits_us(digits)))
+    flows.open_op(d, flow, OpKind.DIGITS, WaitData(d.now + sending_ms(digits) * 1000))
     d.emit(SendDigits(flow.line, digits))
     return None
 

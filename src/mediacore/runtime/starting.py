@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from mediacore.runtime import reading
 from mediacore.runtime.actions import PlayItem, StartFork, StartHearing, StartRecording
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.reading import BadParams, Params
 from mediacore.runtime.state import CollectData, ForkData, Operation, OpKind, RecordData
-
-_DIGIT_MS: Final = 200
-
-_WAITS_MS: Final = {"w": 500, "W": 1000, ",": 500}
 
 
 def listen(d: Draft, op: Operation) -> None:
@@ -34,11 +28,6 @@ def start_recording(d: Draft, op: Operation) -> None:
         d.set_op(op.id, heard=True)
     d.emit(StartRecording(op.id, op.line, data.format, data.stereo, data.direction, data.beep))
     d.publish("record", op.line, {"control_id": op.id, "state": "recording"})
-
-
-def send_digits_us(digits: str) -> int:
-    """How long sending takes."""
-    return sum(_WAITS_MS.get(c, _DIGIT_MS) for c in digits) * 1000
 
 
 def ringback(value: object) -> tuple[PlayItem, ...]:

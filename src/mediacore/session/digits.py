@@ -7,9 +7,8 @@ import re
 
 from mediacore._core import Leg
 from mediacore.errors import QueueFullError, StaleError
+from mediacore.runtime.keys import GAP_MS, KEY, PAUSE_MS, TONE_MS
 
-PAUSE_MS = {"w": 500, "W": 1000}
-TONE_MS = GAP_MS = 100
 _CHUNK = 16  # digits given to the core at once, of 32 that may wait there
 
 
@@ -38,7 +37,7 @@ class Digits:
                 before.cancel()
                 raise
         try:
-            for part in re.findall(rf"[0-9*#A-Da-d]{{1,{_CHUNK}}}|[wW]", digits):
+            for part in re.findall(rf"{KEY}{{1,{_CHUNK}}}|[wW,]", digits):
                 if part in PAUSE_MS:
                     await asyncio.sleep(PAUSE_MS[part] / 1000)
                 else:
@@ -54,8 +53,3 @@ class Digits:
             except QueueFullError:
                 await asyncio.sleep(GAP_MS / 1000)
         await asyncio.sleep(len(digits) * (TONE_MS + GAP_MS) / 1000)
-
-
-def digits_ms(digits: str) -> int:
-    """How long it takes to send them."""
-    return sum(PAUSE_MS.get(c, TONE_MS + GAP_MS) for c in digits if re.match(r"[0-9*#A-Da-dwW]", c))

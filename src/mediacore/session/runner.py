@@ -341,7 +341,7 @@ class CallRunner:
                     agent.end()
             case a.ReserveSpend():
                 self._group.create_task(self._reserve(action))
-            case a.SettleSpend() | a.CallOver():
+            case a.CallOver():
                 pass
             case _:
                 self._execute_on_line(action)

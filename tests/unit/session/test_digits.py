@@ -6,7 +6,8 @@ import asyncio
 from itertools import pairwise
 
 from mediacore.events import DigitReceived
-from mediacore.session.digits import Digits, digits_ms
+from mediacore.runtime.keys import sending_ms
+from mediacore.session.digits import Digits
 from support.line_sim import LineSim
 from virtual import run_virtual
 
@@ -39,7 +40,7 @@ def test_more_than_the_core_takes_at_once() -> None:
         async with LineSim(command_slots=16) as line:
             digits = Digits(line.near, line.group)
             digits.send(text)
-            await asyncio.sleep(digits_ms(text) / 1000 + 1)
+            await asyncio.sleep(sending_ms(text) / 1000 + 1)
             assert "".join(digit for digit, _ in received(line)) == text
 
     run_virtual(main())
@@ -62,7 +63,3 @@ def test_closing_sends_no_more() -> None:
             await asyncio.sleep(3)
 
     run_virtual(main())
-
-
-def test_duration() -> None:
-    assert digits_ms("1w2W-") == 2 * 200 + 500 + 1000
