@@ -39,7 +39,7 @@ from mediacore.flow.findings import Code
 from mediacore.runtime import afterward, beds, ending, flows, hooks, spending, stages, talking
 from mediacore.runtime.actions import BeginRun, EndRun, StartHearing
 from mediacore.runtime.draft import Draft
-from mediacore.runtime.reading import BadParams, Params, text
+from mediacore.runtime.reading import BadParams, Params, real, text
 from mediacore.runtime.state import AiData, AiRun, Flow, Line, Operation, OpKind, Stage
 from mediacore.runtime.yielding import drop_flows
 
@@ -102,7 +102,7 @@ def begin(d: Draft, op: Operation, params: Params) -> None:
             fixed_lines(settings),
             config.pronounce,
             str(config.param("tts_number_format")),
-            _number(config.param("ai_volume")),
+            real(config.param("ai_volume")),
         )
     )
     spending.begin_run(d)
@@ -140,10 +140,6 @@ def _visible(d: Draft, config: AiConfig, line: Line) -> dict[str, object]:
     direction = config.param("direction") or line.direction
     names = {"caller_id_name": caller, "caller_id_number": caller}
     return {"call_direction": direction, **names, **clock}
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _seed(d: Draft, session: AiSession) -> tuple[ContextEntry, ...]:

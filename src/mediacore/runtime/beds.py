@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mediacore.runtime.actions import PlayItem, StartBed, StopBed
 from mediacore.runtime.draft import Draft
+from mediacore.runtime.reading import real
 from mediacore.runtime.state import AiRun, Stage
 
 Bed = tuple[PlayItem, float, int]
@@ -45,18 +46,13 @@ def _wanted(run: AiRun) -> Bed | None:
         return _bed(run.playback, loops=1)
     return _bed(
         str(run.session.param("background_file") or ""),
-        _number(run, "background_file_volume"),
+        real(run.session.param("background_file_volume")),
         _loops(run.session.param("background_file_loops")),
     )
 
 
 def _bed(url: str, volume_db: float = 0.0, loops: int = 0) -> Bed | None:
     return (PlayItem("audio", url), volume_db, loops) if url else None
-
-
-def _number(run: AiRun, name: str) -> float:
-    value = run.session.param(name)
-    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _loops(value: object) -> int:

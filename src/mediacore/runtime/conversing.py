@@ -14,6 +14,7 @@ from mediacore.call.record import Speaker, UtteranceKind
 from mediacore.runtime import afterward, agent, gate, ordering, spending, tools, turns
 from mediacore.runtime.actions import AskModel, Publish, ToolView
 from mediacore.runtime.draft import Decision, Draft
+from mediacore.runtime.reading import real
 from mediacore.runtime.state import AiRun
 
 
@@ -68,8 +69,8 @@ def _ask(d: Draft, action: talk.StartReply) -> None:
             assistant.system_prompt(run.session),
             context,
             _tools(run),
-            _real(knobs.knob("temperature"), 1.0),
-            _real(knobs.knob("top_p"), 1.0),
+            real(knobs.knob("temperature"), 1.0),
+            real(knobs.knob("top_p"), 1.0),
             limit,
         )
     )
@@ -87,10 +88,6 @@ def _tools(run: AiRun) -> tuple[ToolView, ...]:
 
 def _whole(value: object, default: int) -> int:
     return int(value) if isinstance(value, int | float) else default
-
-
-def _real(value: object, default: float) -> float:
-    return float(value) if isinstance(value, int | float) else default
 
 
 def _over(d: Draft) -> None:

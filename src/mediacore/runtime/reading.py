@@ -64,6 +64,11 @@ def seconds_ms(params: Params, key: str, default_s: float) -> int:
     return round(number(params, key, default_s, 0, 1e6) * 1000)
 
 
+def real(value: object, default: float = 0.0) -> float:
+    """A value that is a number already, else the default."""
+    return float(value) if isinstance(value, int | float) else default
+
+
 def flag(params: Params, key: str, default: bool = False) -> bool:
     """True or false, also as text."""
     value = params.get(key, default)
