@@ -111,6 +111,9 @@ class Phone:
         assert self.near is not None
         return self.near
 
+    def far_delay_ms(self) -> int | None:
+        return None
+
     async def hangup(self, reason: LineEnd) -> None:
         await asyncio.sleep(0)
         self.end(reason)

@@ -56,6 +56,7 @@ _STOPS = BargeIn(action=BargeAction.CUT)
 _MEDIA_EVERY = 10  # TapReady events between two that the call's clock is set by: about 1 s
 _FAR_DELAY_EVERY = 50  # TapReady events between two looks at RTCP: about 5 s
 _MIN_FAR_DELAY_MS = 20  # the far end plays whole frames
+_FAR_DELAY_STEP_MS = 10  # changes below are not told
 
 
 class LineSide:
@@ -259,8 +260,7 @@ class LineSide:
                 self.tap.take()
             if self._hearing is not None:
                 self._hearing.take()
-            if self._taps % _FAR_DELAY_EVERY == 0:
-                self._measure_far_delay()
+            self._follow_far_delay()
             if self._taps % _MEDIA_EVERY:
                 return
         elif isinstance(event, EventsLost):
@@ -310,16 +310,24 @@ class LineSide:
         drained = idle and stats.queued_samples == stats.played_samples + stats.flushed_samples
         self._post(Resynced(self.line, tick, at, stats.generation, speaks, drained))
 
-    def _measure_far_delay(self) -> None:
+    def _follow_far_delay(self) -> None:
+        """The transport's own measure, or from time to time that of RTCP."""
+        delay_ms = self.far.far_delay_ms()
+        if delay_ms is None and self._taps % _FAR_DELAY_EVERY == 0:
+            delay_ms = self._rtcp_delay_ms()
+        if delay_ms is not None and abs(delay_ms - self.far_delay_ms) >= _FAR_DELAY_STEP_MS:
+            self.far_delay_ms = delay_ms
+            self._post(FarDelaySeen(self.line, delay_ms))
+
+    def _rtcp_delay_ms(self) -> int | None:
         """Half the round trip and what the far end holds back (RFC 3550 §6.4.1)."""
         leg = self.leg
         assert leg is not None
         stats = leg.stats()
         if not stats.rtcp_packets:
-            return
+            return None
         held_ms = max(_MIN_FAR_DELAY_MS, 2 * stats.far_jitter_us // 1000)
-        self.far_delay_ms = stats.rtt_us // 2000 + held_ms
-        self._post(FarDelaySeen(self.line, self.far_delay_ms))
+        return stats.rtt_us // 2000 + held_ms
 
     def arm(self, *, stops: bool) -> None:
         """What the caller's speech does to the voice, outside a conversation."""

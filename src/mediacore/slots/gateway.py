@@ -66,6 +66,11 @@ class FarLine(Protocol):
         """How the media travels; valid once connected."""
         ...
 
+    def far_delay_ms(self) -> int | None:
+        """How far the party's ear is behind what the leg has put out, as the transport measures
+        it (echoed marks, the state of the far queue). None = not known; RTCP serves."""
+        ...
+
     async def hangup(self, reason: LineEnd) -> None:
         """End the signalling in whatever state it is; idempotent. Inbound and not connected:
         refuse with this reason."""

@@ -188,6 +188,10 @@ class _Line:
             raise LineFailedError(LineEnd.ERROR, "the line is not connected")
         return self._circuit.transport
 
+    def far_delay_ms(self) -> int | None:
+        """See FarLine."""
+        return None
+
     async def hangup(self, reason: LineEnd) -> None:
         """See FarLine."""
         self._ended = self._ended or reason

@@ -33,6 +33,10 @@ class Far:
         self.hangup_error: Exception | None = None
         self.gone_error: Exception | None = None
         self.ends: list[LineEnd] = []
+        self.delay_ms: int | None = None
+
+    def far_delay_ms(self) -> int | None:
+        return self.delay_ms
 
     async def connect(self, on_ringing: Callable[[], None]) -> Leg:
         made = self._connect()
@@ -171,9 +175,23 @@ def test_the_far_delay_comes_from_rtcp(tmp_path: Path) -> None:
         assert leg is not None
         for packets in (0, 3):
             side.leg = Stats(leg, packets)  # type: ignore[assignment]
-            side._measure_far_delay()
+            side._taps = 50
+            side._follow_far_delay()
         side.leg = leg
         assert [e for e in events if isinstance(e, FarDelaySeen)] == [FarDelaySeen("l", 70)]
         assert side.far_delay_ms == 70
+
+    run(tmp_path, scene)
+
+
+def test_the_far_delay_of_a_transport_that_measures_it(tmp_path: Path) -> None:
+    async def scene(sim: HostSim, side: LineSide, far: Far, events: list[Any]) -> None:
+        side.connect()
+        await asyncio.sleep(0.1)
+        for measured in (90, 95, None, 60, 60):
+            far.delay_ms = measured
+            side._follow_far_delay()
+        told = [e.delay_ms for e in events if isinstance(e, FarDelaySeen)]
+        assert told == [90, 60]  # small changes are not told
 
     run(tmp_path, scene)
