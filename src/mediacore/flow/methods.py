@@ -27,7 +27,6 @@ _UNSUPPORTED: Final = (
     ("receive_fax", "fax"),
     ("send_fax", "fax"),
     ("send_sms", "messages"),
-    ("sip_refer", "SIP REFER"),
     ("stop_denoise", "noise reduction"),
     ("transcribe", "transcription after the call"),
     ("transcribe_stop", "transcription after the call"),

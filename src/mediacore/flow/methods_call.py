@@ -164,6 +164,17 @@ CALL_METHODS: Final = (
         note="Sets send_digits_result.",
     ),
     Method(
+        "sip_refer",
+        params=shape(
+            to_uri=text(required=True, note="sip: or sips:"),
+            status_url=text(note="gets an event for each step"),
+            username=ignored(text(), _GATEWAY),
+            password=ignored(text(), _GATEWAY),
+        ),
+        note="Sets sip_refer_to, sip_refer_result, sip_refer_response_code, "
+        "sip_refer_to_response_code.",
+    ),
+    Method(
         "connect",
         params=MappingProxyType(
             {

@@ -264,6 +264,15 @@ class StopFork:
     op: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReferLine:
+    """Send the party to another SIP address; LineReferred follows."""
+
+    line: str
+    op: str
+    to_uri: str
+
+
 # ------------------------------------------------------------------------------ the document
 
 
@@ -492,6 +501,7 @@ Action = (
     | StartBed
     | StopBed
     | SendDigits
+    | ReferLine
     | ArmLine
     | StartHearing
     | StopHearing

@@ -97,6 +97,7 @@ COMMANDS: Final[Mapping[str, Handler]] = {
     "connect": commands_call.connect,
     "disconnect": commands_call.disconnect,
     "transfer": commands_call.transfer,
+    "refer": commands_call.refer,
     "lease": commands_call.lease,
     "release": commands_call.release,
     "play": commands_voice.play,

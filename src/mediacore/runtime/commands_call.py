@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mediacore.flow.source import DocumentError
-from mediacore.runtime import dialing, flows, lines, methods, reading, starting
+from mediacore.runtime import dialing, flows, lines, methods, reading, referring, starting
 from mediacore.runtime.actions import Publish
-from mediacore.runtime.asking import Data, Refusal, leased, yield_line
+from mediacore.runtime.asking import Data, Refusal, leased, new_id, started, up, yield_line
 from mediacore.runtime.documents import inline_document
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.hangup import end_line
@@ -84,6 +84,19 @@ def connect(d: Draft, line: Line, command: Command) -> Data | None:
     )
     dialing.begin(d, d.open(OpKind.CONNECT, line.id, command.issuer, data))
     return None
+
+
+def refer(d: Draft, line: Line, command: Command) -> Data | None:
+    """Send the party to another SIP address; events tell what becomes of it."""
+    up(line)
+    if d.ops_of(line.id, OpKind.REFER):
+        raise Refusal("409", "the call is being referred already")
+    device = reading.mapping(command.params, "device")
+    to_uri = reading.text(reading.mapping(device, "params"), "to")
+    data = referring.read(d, to_uri, reading.text(command.params, "status_url"))
+    op = d.open(OpKind.REFER, line.id, command.issuer, data, op=new_id(d, command.params))
+    referring.begin(d, op)
+    return started(op)
 
 
 def disconnect(d: Draft, line: Line, command: Command) -> Data | None:

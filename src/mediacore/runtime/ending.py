@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mediacore.runtime import collect, detect, lines, voice
+from mediacore.runtime import collect, detect, lines, referring, voice
 from mediacore.runtime.actions import (
     CallOver,
     CancelWork,
@@ -26,6 +26,7 @@ from mediacore.runtime.state import (
     Operation,
     OpKind,
     RecordData,
+    ReferData,
     Stage,
 )
 
@@ -76,6 +77,8 @@ def _tell(d: Draft, op: Operation, state: str, outcome: Outcome) -> None:
             name = "tap" if op.kind is OpKind.TAP else "stream"
             extra = {"tap": spec, "device": device} if op.kind is OpKind.TAP else spec
             d.publish(name, op.line, {**body, **extra})
+        case ReferData():
+            referring.tell(d, op, state, outcome)
         case _:
             published = {OpKind.PLAY: "play", OpKind.DIGITS: "send_digits", OpKind.AI: "ai"}
             if op.kind in published:

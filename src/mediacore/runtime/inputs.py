@@ -199,6 +199,16 @@ class ForkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LineReferred:
+    """What became of a referral. SIP status codes, 0 = none came: of the party to the request, and
+    of the new address to the party, as the party reports it (RFC 3515 §2.4.5)."""
+
+    op: str
+    response_code: int
+    notify_code: int
+
+
+@dataclass(frozen=True, slots=True)
 class HttpReplied:
     """A request of the document came back. error: named reason, empty when there is a reply."""
 
@@ -272,6 +282,7 @@ Event = (
     | PlayFailed
     | RecordingStored
     | ForkChanged
+    | LineReferred
     | HttpReplied
     | DocumentFetched
     | SpendChecked

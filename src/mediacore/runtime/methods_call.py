@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mediacore.runtime import agent, dialing, flows, lines, reading, starting
+from mediacore.runtime import agent, dialing, flows, lines, reading, referring, starting
 from mediacore.runtime.actions import Publish, SendDigits
 from mediacore.runtime.draft import Draft
 from mediacore.runtime.hangup import end_line
@@ -75,6 +75,14 @@ def send_digits(d: Draft, flow: Flow, params: Params) -> Outcome | None:
     digits = reading.digits(params)
     flows.open_op(d, flow, OpKind.DIGITS, WaitData(d.now + sending_ms(digits) * 1000))
     d.emit(SendDigits(flow.line, digits))
+    return None
+
+
+def sip_refer(d: Draft, flow: Flow, params: Params) -> Outcome | None:
+    """Send the caller to another SIP address and wait for what becomes of it."""
+    url = reading.text(params, "status_url")
+    data = referring.read(d, reading.text(params, "to_uri"), url)
+    referring.begin(d, flows.open_op(d, flow, OpKind.REFER, data))
     return None
 
 

@@ -14,6 +14,7 @@ from mediacore.runtime.inputs import (
     ForkChanged,
     HookReplied,
     HttpReplied,
+    LineReferred,
     RecordingStored,
     SpendChecked,
     SummaryReady,
@@ -96,6 +97,17 @@ def fork_changed(d: Draft, event: ForkChanged) -> None:
     if event.error:
         d.log("fork", "ended", line=op.line, error=event.error[:64])
     ending.finish(d, op, "finished", {"error": event.error[:200]} if event.error else None)
+
+
+def line_referred(d: Draft, event: LineReferred) -> None:
+    """The party was sent elsewhere, or would not go."""
+    op = d.state.ops.get(event.op)
+    if op is None or op.kind is not OpKind.REFER:
+        d.refuse("stale_refer")
+        return
+    codes = {"response": event.response_code, "notify": event.notify_code}
+    gone = event.response_code // 100 == 2 and event.notify_code // 100 == 2
+    ending.finish(d, op, "finished" if gone else "error", codes)
 
 
 def http_replied(d: Draft, event: HttpReplied) -> None:

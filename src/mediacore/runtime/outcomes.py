@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mediacore.runtime import detect
+from mediacore.runtime import detect, referring
 from mediacore.runtime.state import Operation, OpKind, WaitData
 
 Outcome = Mapping[str, object]
@@ -27,6 +27,8 @@ def variables(op: Operation, state: str, outcome: Outcome) -> dict[str, object]:
             return _record_variables(op, state, outcome)
         case OpKind.DIGITS:
             return {"send_digits_result": "success" if state == "finished" else "failed"}
+        case OpKind.REFER:
+            return referring.variables(op, state, outcome)
         case OpKind.CONNECT:
             return _connect_variables(outcome)
         case OpKind.REQUEST:

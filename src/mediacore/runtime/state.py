@@ -45,6 +45,7 @@ class OpKind(StrEnum):
     TAP = "tap"
     STREAM = "stream"
     DIGITS = "send_digits"
+    REFER = "refer"
     CONNECT = "connect"
     REQUEST = "request"
     FETCH = "fetch"
@@ -244,6 +245,15 @@ class WaitData:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferData:
+    """The party is sent to another address. until_us: it should be there by then."""
+
+    to_uri: str
+    until_us: int
+    status_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One destination of a dial."""
 
@@ -299,7 +309,17 @@ class AiData:
     run: int
 
 
-OpData = PlayData | CollectData | RecordData | DetectData | ForkData | WaitData | DialData | AiData
+OpData = (
+    PlayData
+    | CollectData
+    | RecordData
+    | DetectData
+    | ForkData
+    | WaitData
+    | ReferData
+    | DialData
+    | AiData
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ TRANSITIONS: Final[Mapping[type, Handler]] = MappingProxyType(
         inputs.PlayFailed: on_media.play_failed,
         inputs.RecordingStored: on_work.recording_stored,
         inputs.ForkChanged: on_work.fork_changed,
+        inputs.LineReferred: on_work.line_referred,
         inputs.HttpReplied: on_work.http_replied,
         inputs.DocumentFetched: on_work.document_fetched,
         inputs.SpendChecked: on_work.spend_checked,

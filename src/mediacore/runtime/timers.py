@@ -36,6 +36,7 @@ from mediacore.runtime.state import (
     PlayData,
     PlayState,
     RecordData,
+    ReferData,
     RunState,
     WaitData,
 )
@@ -212,6 +213,8 @@ def _op_timers(state: RunState, op: Operation) -> Iterator[Timer]:
             yield from _record_timers(op, line)
         case WaitData(until_us=until) if until is not None:
             yield until, _for(op, _waited)
+        case ReferData(until_us=until):
+            yield until, _for(op, _not_referred)
         case _:
             pass
     play = voice.play_of(op)
@@ -297,6 +300,10 @@ def _waited(d: Draft, op: Operation) -> None:
         ending.finish(d, op, "error", {"error": "timeout", **code})
     else:
         ending.finish(d, op, "finished")
+
+
+def _not_referred(d: Draft, op: Operation) -> None:
+    ending.finish(d, op, "error", {"notify": 408})
 
 
 def _stalled(d: Draft, op: Operation) -> None:

@@ -31,6 +31,8 @@ def execute_on_leg(side: LineSide, leg: Leg, action: a.Action) -> None:
             leg.hold(on)
         case a.SendDigits(_, digits):
             side.digits.send(digits)
+        case a.ReferLine():
+            side.refer(action)
         case a.ArmLine(_, stops):
             side.arm(stops=stops)
         case a.StartHearing():

@@ -26,12 +26,14 @@ from mediacore.events import (
     TapReady,
 )
 from mediacore.media import BargeAction, BargeIn
+from mediacore.runtime.actions import ReferLine
 from mediacore.runtime.inputs import (
     Event,
     FarDelaySeen,
     Heard,
     LineAnswered,
     LineGone,
+    LineReferred,
     LineRinging,
     Media,
     Resynced,
@@ -46,12 +48,14 @@ from mediacore.session.services import Services
 from mediacore.session.speaking import Speaking
 from mediacore.session.taping import Taping
 from mediacore.session.tapping import RecordTap
-from mediacore.slots.gateway import FarLine, LineEnd, LineFailedError
+from mediacore.slots.gateway import FarLine, LineEnd, LineFailedError, Referable, Referral
 from mediacore.slots.report import OnReport
 from mediacore.units import TICK_MS
 
 log = logging.getLogger("mediacore.session")
 _CLOSE_S = 2.0
+_NOT_IMPLEMENTED = 501  # SIP status codes, RFC 3261 §21
+_SERVER_ERROR = 500
 _STOPS = BargeIn(action=BargeAction.CUT)
 _MEDIA_EVERY = 10  # TapReady events between two that the call's clock is set by: about 1 s
 _FAR_DELAY_EVERY = 50  # TapReady events between two looks at RTCP: about 5 s
@@ -92,6 +96,7 @@ class LineSide:
         self._task: asyncio.Task[None] | None = None
         self._end_task: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._referring: asyncio.Task[None] | None = None
         self._hearing: Hearing | None = None
         self._hearing_task: asyncio.Task[None] | None = None
         self._recognised_ms = 0
@@ -151,6 +156,21 @@ class LineSide:
         if self._end_task is not None:
             await self._end_task
 
+    def refer(self, action: ReferLine) -> None:
+        """Send the party elsewhere; LineReferred follows."""
+        if not self._ending:
+            self._referring = self._group.create_task(self._refer(action))
+
+    async def _refer(self, action: ReferLine) -> None:
+        found = Referral(_NOT_IMPLEMENTED)
+        try:
+            if isinstance(self.far, Referable):
+                found = await self.far.refer(action.to_uri)
+        except (MediacoreError, OSError) as error:
+            log.error("refer failed", extra={"line": self.line, "error": type(error).__name__})
+            found = Referral(_SERVER_ERROR)
+        self._post(LineReferred(action.op, found.response, found.notify))
+
     def end(self, reason: str) -> None:
         """Hang up, cancel or refuse; the leg is given back. Once."""
         if self._ending:
@@ -159,8 +179,9 @@ class LineSide:
         self._end_task = self._group.create_task(self._end(reason))
 
     async def _end(self, reason: str) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
+        for waiting in (self._watch, self._referring):
+            if waiting is not None:
+                waiting.cancel()
         if self._task is not None and not self._task.done():
             self._task.cancel()
         words = {e.value: e for e in LineEnd}

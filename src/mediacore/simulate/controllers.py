@@ -16,6 +16,7 @@ from mediacore.simulate.world import World
 
 PROJECT: Final = "project"
 _ALL: Final = frozenset({"read", "control", "dial"})
+_REFERRED: Final = {"type": "sip", "params": {"to": "sip:desk@example.org"}}
 _PHONE: Final = {"type": "phone", "params": {"to_number": "+1888", "timeout": 4}}
 _TTS: Final = [{"type": "tts", "params": {"text": "this is a message"}}]
 _DOC: Final = {"sections": {"main": [{"play": "say:taken over"}, {"sleep": 300}, {"hangup": {}}]}}
@@ -64,6 +65,7 @@ METHODS: Final[tuple[tuple[str, int, Make], ...]] = (
     ("ai_unhold", 3, lambda _, __: {}),
     ("ai_message", 5, lambda op, __: {"message_text": "be quick", "global_data": {op: 1}}),
     ("connect", 5, lambda _, __: {"devices": [[_PHONE, _PHONE], [_PHONE]], "ringback": []}),
+    ("refer", 2, lambda op, _: {"control_id": op, "device": _REFERRED}),
     ("disconnect", 3, lambda _, __: {}),
     ("transfer", 3, lambda _, __: {"dest": _DOC}),
     ("lease", 4, lambda _, dice: {"ttl": 3, "take_over": dice.random() < 0.5}),

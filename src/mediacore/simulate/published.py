@@ -13,7 +13,7 @@ _STATES: Final = ("created", "ringing", "answered", "ending", "ended")
 _GOES_ON: Final = frozenset(
     {
         *("playing", "paused", "recording", "tapping", "streaming", "collecting", "hold"),
-        *("unhold", "connecting"),
+        *("unhold", "connecting", "inProgress"),
     }
 )
 _CALL: Final = "calling.call."

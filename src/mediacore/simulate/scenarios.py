@@ -149,6 +149,7 @@ def documents() -> Mapping[str, list[object]]:
             {"stream": {"url": "wss://s.example/x", "control_id": "stream"}},
             {"record": {"beep": True, "max_length": 3, "end_silence_timeout": 1}},
             {"send_digits": {"digits": "1w2"}},
+            {"sip_refer": {"to_uri": "sip:desk@example.org"}},
             {"stop_record_call": {"control_id": "all"}},
             {"stop_tap": {"control_id": "tap"}},
             {"play": "say:done"},

@@ -74,6 +74,7 @@ class Services:
             a.StopRecording: self._stored,
             a.StartFork: self._fork,
             a.StopFork: self._fork_over,
+            a.ReferLine: self._refer,
             a.SendRequest: self._request,
             a.FetchDocument: self._fetch,
             a.ReserveSpend: self._reserve,
@@ -328,6 +329,17 @@ class Services:
         world = self._world
         changed = i.ForkChanged(action.op, running=False)
         world.send("work", changed, world.delay("work", 5, 400), "fork" + action.op)
+
+    def _refer(self, action: a.ReferLine) -> None:
+        """The party goes, or will not, or its new call fails; who goes hangs up."""
+        world = self._world
+        response = world.dice["work"].choice((202, 202, 202, 603))
+        notify = world.dice["work"].choice((200, 200, 486)) if response == 202 else 0
+        delay_us = world.delay("work", 10, 5000)
+        if notify != 200 or not world.fails("work"):
+            world.send("work", i.LineReferred(action.op, response, notify), delay_us)
+        if notify == 200:
+            world.send("work", i.LineGone(action.line, "hangup"), delay_us + 50_000)
 
     def _request(self, action: a.SendRequest) -> None:
         world = self._world

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from mediacore._core import Leg
 from mediacore.call.record import TransportFacts
@@ -78,6 +78,29 @@ class FarLine(Protocol):
 
     async def wait_gone(self) -> LineEnd:
         """Wait until the far party hangs up (or, inbound and not answered, gives up)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """What became of sending a party elsewhere: SIP status codes, 0 = none came.
+
+    response: of the party to the request. notify: of the new address, as the party reports it.
+    """
+
+    response: int
+    notify: int = 0
+
+
+@runtime_checkable
+class Referable(Protocol):
+    """A FarLine whose party can be sent elsewhere by its own signalling."""
+
+    async def refer(self, to_uri: str) -> Referral:
+        """Ask the party to call another address (RFC 3515) and wait for what it reports.
+
+        The line stays as it is; a party that was served elsewhere hangs up by itself.
+        """
         ...
 
 

@@ -21,7 +21,7 @@ V1 = {
 LATER = {
     *("ai_sidecar", "amazon_bedrock", "denoise", "enter_queue", "execute_rpc", "join_conference"),
     *("join_room", "live_transcribe", "live_translate", "pay", "receive_fax", "send_fax"),
-    *("send_sms", "sip_refer", "stop_denoise", "transcribe", "transcribe_stop"),
+    *("send_sms", "stop_denoise", "transcribe", "transcribe_stop"),
 }
 
 

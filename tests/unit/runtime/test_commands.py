@@ -26,6 +26,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "send_digits": {"digits": "1"},
     "connect": {"devices": DEVICES},
     "transfer": {"dest": {"sections": {"main": [{"sleep": -1}]}}},
+    "refer": {"device": {"type": "sip", "params": {"to": "sip:desk@example.org"}}},
     "ai": {"prompt": {"text": "Be kind."}},
     "ai_message": {"message_text": "x", "role": "system"},
 }
@@ -34,7 +35,7 @@ GOOD: dict[str, dict[str, Any]] = {
 MEDIA = frozenset(
     {
         *("play", "play_and_collect", "collect", "record", "detect", "tap", "stream"),
-        *("send_digits", "hold", "ai"),
+        *("send_digits", "refer", "hold", "ai"),
     }
 )
 NAMED = frozenset(name for name in COMMANDS if "." in name and not name.startswith("ai"))

@@ -17,6 +17,7 @@ from support.runtime_call import Phone
         (i.RecordingStored("x", ok=True), "stale_recording"),
         (i.ForkChanged("x", running=True), "stale_fork"),
         (i.HttpReplied("x", 200, {}, ""), "stale_reply"),
+        (i.LineReferred("x", 202, 200), "stale_refer"),
         (i.DocumentFetched("x", None), "stale_document"),
         (i.PlayFailed("x", ErrorClass.TIMEOUT, ""), "stale_play_report"),
         (i.AgentResult(3, ReplyEnded(1)), "stale_run"),

@@ -14,9 +14,16 @@ from mediacore._core import Leg
 from mediacore.call.record import TransportFacts
 from mediacore.errors import MediacoreError
 from mediacore.events import EventsLost
-from mediacore.runtime.inputs import FarDelaySeen, LineAnswered, LineGone, Resynced
+from mediacore.runtime.actions import ReferLine
+from mediacore.runtime.inputs import (
+    FarDelaySeen,
+    LineAnswered,
+    LineGone,
+    LineReferred,
+    Resynced,
+)
 from mediacore.session.lineside import LineSide
-from mediacore.slots.gateway import LineEnd, LineFailedError, Party
+from mediacore.slots.gateway import LineEnd, LineFailedError, Party, Referral
 from support.host_sim import NEAR, HostSim
 from virtual import run_virtual
 
@@ -193,5 +200,34 @@ def test_the_far_delay_of_a_transport_that_measures_it(tmp_path: Path) -> None:
             side._follow_far_delay()
         told = [e.delay_ms for e in events if isinstance(e, FarDelaySeen)]
         assert told == [90, 60]  # small changes are not told
+
+    run(tmp_path, scene)
+
+
+def test_a_party_is_referred(tmp_path: Path) -> None:
+    class Sip(Far):
+        """A line whose signalling can refer."""
+
+        async def refer(self, to_uri: str) -> Referral:
+            if to_uri == "sip:broken@x":
+                raise OSError
+            return Referral(202, 200)
+
+    async def scene(sim: HostSim, side: LineSide, far: Far, events: list[Any]) -> None:
+        side.connect()
+        await asyncio.sleep(0.1)
+        side.refer(ReferLine("l", "no", "sip:x@y"))  # nothing but SIP can do it
+        await asyncio.sleep(0)
+        side.far = Sip(lambda: None)
+        side.refer(ReferLine("l", "yes", "sip:x@y"))
+        await asyncio.sleep(0)
+        side.refer(ReferLine("l", "bad", "sip:broken@x"))
+        await asyncio.sleep(0)
+        found = [e for e in events if isinstance(e, LineReferred)]
+        assert found == [
+            LineReferred("no", 501, 0),
+            LineReferred("yes", 202, 200),
+            LineReferred("bad", 500, 0),
+        ]
 
     run(tmp_path, scene)
