@@ -7,7 +7,7 @@ that decisions can be made, tested and stored without it.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from typing import Final, NamedTuple
 
@@ -72,6 +72,19 @@ class BargeIn:
     resume_ms: int = 0
     protect_ms: int = 0
     protect_mark: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Srtp:
+    """Keys of SRTP and SRTCP (RFC 3711), one for each direction.
+
+    suite: as in SDP (RFC 4568, RFC 7714). tx_key, rx_key: master key and master salt joined. They
+    stay out of `repr`, so that no log shows them.
+    """
+
+    suite: str
+    tx_key: bytes = field(repr=False)
+    rx_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
