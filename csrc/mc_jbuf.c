@@ -222,6 +222,12 @@ void mc_jbuf_restart(struct mc_jbuf *jb)
 	jb->stats.resets++;
 }
 
+void mc_jbuf_set_clock(struct mc_jbuf *jb, uint32_t clock_rate)
+{
+	jb->clock_rate = clock_rate;
+	jb->last_dur_ts = 0;
+}
+
 /* --- delay statistics ------------------------------------------------------------------- */
 
 static void hist_add(struct hist *h, uint32_t bin, float forget)

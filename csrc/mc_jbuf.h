@@ -102,6 +102,8 @@ void mc_jbuf_reset(struct mc_jbuf *jb);
 /** New SSRC or timestamp base: drop what is held, learn the transit anew, keep the counters and
  *  the delay statistics. */
 void mc_jbuf_restart(struct mc_jbuf *jb);
+/** Another RTP clock, before a restart. clock_rate: as in the configuration. */
+void mc_jbuf_set_clock(struct mc_jbuf *jb, uint32_t clock_rate);
 
 /** Put one packet; the payload is copied. dur_ts: its length in RTP ticks (CN: 0).
  *  now_us: arrival, monotonic. Any seq and ts are safe.
