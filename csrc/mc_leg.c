@@ -89,6 +89,9 @@ static void take_rtp(struct mc_leg *leg, const struct mc_leg_env *env, const uin
 	bool event = leg->cfg.event_payload_type && rtp.pt == leg->cfg.event_payload_type;
 	if (!mc_leg_knows_pt(leg, rtp.pt)) {
 		leg->stats.rx_wrong_pt++;
+		/* A keep-alive (RFC 6263 §4.5), or a codec nobody told us of: no loss. */
+		if (leg->source.active && rtp.ssrc == leg->source.ssrc)
+			mc_rx_other(leg->rx, rtp.seq);
 		return;
 	}
 	mc_leg_alive(leg, env->now_us);
@@ -113,8 +116,7 @@ static void take_rtp(struct mc_leg *leg, const struct mc_leg_env *env, const uin
 		leg->first_tick = leg->ticks;
 	leg->received_any = true;
 	if (event) {
-		/* Events replace audio: their sequence numbers are not losses. */
-		leg->event_packets++;
+		mc_rx_other(leg->rx, rtp.seq);
 		int got = mc_telev_rx_feed(&leg->telev_rx, events, rtp.payload, rtp.payload_len,
 					   rtp.ts, rtp.marker, env->now_us);
 		leg->stats.rx_malformed += got < 0;
@@ -122,7 +124,7 @@ static void take_rtp(struct mc_leg *leg, const struct mc_leg_env *env, const uin
 		return;
 	}
 	rc = mc_rx_put(leg->rx, rtp.payload, rtp.payload_len, audio ? MC_JBUF_AUDIO : MC_JBUF_CN,
-		       (uint16_t)(rtp.seq - leg->event_packets), rtp.ts, env->now_us);
+		       rtp.seq, rtp.ts, env->now_us);
 	if (rc == MC_ELATE)
 		leg->note.late++;
 	leg->stats.rx_malformed += rc == MC_EBADMSG;

@@ -63,7 +63,6 @@ struct mc_leg {
 	bool came;               /* a packet, since the last look */
 	struct mc_rtp_source source;
 	struct mc_rtcp_peer rtcp_peer;
-	uint16_t event_packets; /* sequence numbers that telephone-events took */
 	uint16_t tx_seq;
 	uint32_t tx_ts, tx_ssrc;
 	bool tx_started, tx_marker;

@@ -231,6 +231,11 @@ int mc_rx_put(struct mc_rx *rx, const uint8_t *payload, size_t n, enum mc_jbuf_k
 	return rc;
 }
 
+void mc_rx_other(struct mc_rx *rx, uint16_t seq)
+{
+	mc_jbuf_other(rx->jbuf, seq);
+}
+
 /* --- filling the line ------------------------------------------------------------------- */
 
 static int16_t *tail(struct mc_rx *rx)

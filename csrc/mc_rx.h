@@ -97,6 +97,9 @@ void mc_rx_change(struct mc_rx *rx, const struct mc_codec *codec);
  *  MC_EBADMSG (no whole packet of this codec, or longer than max_packet_ms). */
 int mc_rx_put(struct mc_rx *rx, const uint8_t *payload, size_t n, enum mc_jbuf_kind kind,
 	      uint16_t seq, uint32_t ts, uint64_t now_us);
+/** A packet without audio took this sequence number: it is no loss, and replaces what would have
+ *  been played. */
+void mc_rx_other(struct mc_rx *rx, uint16_t seq);
 /** One frame: pcm [srate / 50 samples], always filled. now_us: time of the tick. */
 void mc_rx_pull(struct mc_rx *rx, int16_t *pcm, uint64_t now_us, struct mc_rx_info *info);
 void mc_rx_stats(const struct mc_rx *rx, struct mc_rx_stats *stats);
