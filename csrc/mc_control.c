@@ -232,6 +232,7 @@ int mc_leg_open(struct mc_engine *engine, const struct mc_leg_cfg *cfg, mc_handl
 	struct leg_slot *slot = &engine->leg_slots[index];
 	uint16_t serial = next_serial(slot->serial);
 	*slot = (struct leg_slot){.leg = leg, .serial = serial};
+	mc_leg_wire_of(leg, &slot->wire);
 	*out = (mc_handle)serial << 16 | index;
 	engine->legs_open++;
 	return send_command(engine, &(struct command){
@@ -438,7 +439,7 @@ int mc_leg_send_digits(struct mc_engine *engine, mc_handle leg, const char *digi
 	return MC_OK;
 }
 
-/* -------------------------------------------------------- limit, hold, bed */
+/* ------------------------------------------------------------- limit, hold */
 
 int mc_leg_limit(struct mc_engine *engine, mc_handle leg, uint64_t ticks_from_now)
 {
@@ -452,6 +453,46 @@ int mc_leg_hold(struct mc_engine *engine, mc_handle leg, bool on)
 {
 	return command_leg(engine, leg, (struct command){.kind = CMD_HOLD, .on = on});
 }
+
+int mc_leg_push_digit(struct mc_engine *engine, mc_handle leg, char digit, uint32_t duration_ms)
+{
+	int code = mc_telev_code(digit);
+	if (code < 0)
+		return MC_EINVAL;
+	struct command cmd = {
+		.kind = CMD_PUSH_DIGIT,
+		.signalled = {.digit = mc_telev_digit((uint8_t)code), .duration_ms = duration_ms},
+	};
+	return command_leg(engine, leg, cmd);
+}
+
+/* ------------------------------------------------------------- signalling */
+
+int mc_leg_direction(struct mc_engine *engine, mc_handle leg, bool send, bool receive)
+{
+	struct command cmd = {
+		.kind = CMD_DIRECTION,
+		.direction = {.send = send, .receive = receive},
+	};
+	return command_leg(engine, leg, cmd);
+}
+
+int mc_leg_retarget(struct mc_engine *engine, mc_handle leg, const struct mc_leg_target *target)
+{
+	struct leg_slot *slot = slot_of(engine, leg);
+	if (!slot)
+		return MC_ENOENT;
+	struct mc_leg_wire wire = slot->wire;
+	int rc = mc_leg_resolve(slot->leg, &wire, target);
+	if (rc < 0)
+		return rc;
+	rc = command_leg(engine, leg, (struct command){.kind = CMD_RETARGET, .wire = wire});
+	if (rc == MC_OK)
+		slot->wire = wire;
+	return rc;
+}
+
+/* -------------------------------------------------------------------- bed */
 
 static int bed_of(const struct mc_engine *engine, mc_handle leg, struct mc_bed **out)
 {

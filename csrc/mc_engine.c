@@ -162,6 +162,15 @@ static bool apply_to_leg(struct mc_engine *engine, const struct command *cmd,
 	case CMD_HOLD:
 		mc_leg_set_held(leg, cmd->on, env);
 		break;
+	case CMD_PUSH_DIGIT:
+		mc_leg_signalled_digit(leg, cmd->signalled.digit, cmd->signalled.duration_ms, env);
+		break;
+	case CMD_DIRECTION:
+		mc_leg_set_direction(leg, cmd->direction.send, cmd->direction.receive, env);
+		break;
+	case CMD_RETARGET:
+		mc_leg_set_wire(leg, &cmd->wire, env);
+		break;
 	case CMD_BED_GAIN:
 		mc_bed_gain(mc_leg_bed_of(leg), cmd->gain_q12);
 		break;

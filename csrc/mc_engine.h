@@ -38,6 +38,9 @@ enum command_kind {
 	CMD_DIGIT,
 	CMD_LIMIT,
 	CMD_HOLD,
+	CMD_PUSH_DIGIT,
+	CMD_DIRECTION,
+	CMD_RETARGET,
 	CMD_BED_GAIN,
 	CMD_BED_STOP,
 	CMD_FORK,
@@ -77,6 +80,14 @@ struct command {
 			char digit;
 		} digit;
 		struct {
+			uint32_t duration_ms;
+			char digit;
+		} signalled;
+		struct {
+			bool send, receive;
+		} direction;
+		struct mc_leg_wire wire;
+		struct {
 			struct mc_port *port;
 			mc_handle leg;
 		} port;
@@ -93,9 +104,10 @@ struct leg_slot {
 	uint16_t serial;
 	bool saying; /* between say_begin and say_end */
 	uint64_t say_start;
-	mc_handle bridge; /* 0: in none */
-	mc_handle fork;   /* whose copy it sends; 0: nobody's. May be gone already */
-	atomic_bool done; /* set by the tick: the leg is out of it */
+	struct mc_leg_wire wire; /* as last commanded */
+	mc_handle bridge;        /* 0: in none */
+	mc_handle fork;          /* whose copy it sends; 0: nobody's. May be gone already */
+	atomic_bool done;        /* set by the tick: the leg is out of it */
 };
 
 struct bridge_slot {

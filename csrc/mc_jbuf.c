@@ -17,7 +17,9 @@ enum {
 	HYST_DOWN_US = 2000, /* below target, before expanding */
 	HYST_UP_US = 3000,   /* above target + one tick, before accelerating */
 	HURRY_US = 60000,
-	AIM_EVERY = 4, /* packets between two computations of the target */
+	AIM_EVERY = 4,   /* packets between two computations of the target */
+	OTHER_RUNS = 12, /* of packets without audio, remembered */
+	SEEN_BITS = 64,
 };
 
 /* Forgetting per packet: 20 s and 0.8 s of 20 ms packets; weight of the slow one. */
@@ -34,6 +36,11 @@ struct entry {
 	uint32_t dur_ts;
 	uint16_t n;
 	uint8_t kind;
+};
+
+/* Sequence numbers of packets without audio: the low half of the first, and how many. */
+struct run {
+	uint32_t first, n;
 };
 
 /* Exponential forgetting by a growing increment: O(1) per sample. */
@@ -69,9 +76,12 @@ struct mc_jbuf {
 	uint32_t free_count;
 	uint32_t count;
 	int64_t newest_ts, newest_seq;
-	uint64_t seen_mask; /* bit i: newest_seq − i was received */
-	int64_t next_ts;    /* position */
-	int64_t last_seq;   /* of the last packet played or dropped */
+	uint64_t seen_mask;           /* bit i: newest_seq − i was received */
+	int newest_is_other;          /* newest_seq is that of a packet without audio */
+	struct run other[OTHER_RUNS]; /* the last runs of them, in any order */
+	uint32_t other_next;
+	int64_t next_ts;  /* position */
+	int64_t last_seq; /* of the last packet played or dropped */
 	uint32_t last_dur_ts;
 	int64_t hole_ts;   /* of the hole at the position, concealed or left out */
 	int64_t waited_ts; /* concealed while waiting, since the last PLAY */
@@ -191,6 +201,8 @@ static void flush(struct mc_jbuf *jb)
 	jb->seen = jb->playing = jb->placed = jb->pend = jb->last_was_cn = jb->starving = 0;
 	jb->jump = 1;
 	jb->seen_mask = 0;
+	jb->newest_is_other = 0;
+	memset(jb->other, 0, sizeof jb->other);
 	jb->hole_ts = jb->waited_ts = 0;
 	jb->count = 0;
 	jb->free_first = 0;
@@ -220,6 +232,12 @@ void mc_jbuf_restart(struct mc_jbuf *jb)
 {
 	flush(jb);
 	jb->stats.resets++;
+}
+
+void mc_jbuf_set_clock(struct mc_jbuf *jb, uint32_t clock_rate)
+{
+	jb->clock_rate = clock_rate;
+	jb->last_dur_ts = 0;
 }
 
 /* --- delay statistics ------------------------------------------------------------------- */
@@ -418,14 +436,14 @@ static int seen_before(struct mc_jbuf *jb, int64_t seq)
 {
 	int64_t ahead = seq - jb->newest_seq;
 	if (ahead > 0) {
-		jb->seen_mask = ahead < 64 ? jb->seen_mask << ahead : 0;
+		jb->seen_mask = ahead < SEEN_BITS ? jb->seen_mask << ahead : 0;
 		jb->seen_mask |= 1;
 		for (int64_t i = 0; i < ahead && i < 50; i++)
 			jb->loss = jb->loss * LOSS_FORGET + (i ? 1.0f - LOSS_FORGET : 0.0f);
 		jb->newest_seq = seq;
 		return 0;
 	}
-	if (ahead <= -64)
+	if (ahead <= -SEEN_BITS)
 		return 0;
 	uint64_t bit = (uint64_t)1 << -ahead;
 	if (jb->seen_mask & bit)
@@ -435,6 +453,53 @@ static int seen_before(struct mc_jbuf *jb, int64_t seq)
 	if (jb->loss < 0.0f)
 		jb->loss = 0.0f;
 	return 0;
+}
+
+/* How far a run reaches around seq: 0 = seq is its first, n - 1 = its last. */
+static int32_t in_run(const struct run *run, int64_t seq)
+{
+	return (int32_t)((uint32_t)seq - run->first);
+}
+
+static void add_other(struct mc_jbuf *jb, int64_t seq)
+{
+	for (uint32_t i = 0; i < OTHER_RUNS; i++) {
+		struct run *run = &jb->other[i];
+		int32_t at = in_run(run, seq);
+		if (!run->n || at < -1 || at > (int32_t)run->n)
+			continue;
+		run->first -= at < 0;
+		run->n++;
+		return;
+	}
+	jb->other[jb->other_next] = (struct run){.first = (uint32_t)seq, .n = 1};
+	jb->other_next = (jb->other_next + 1) % OTHER_RUNS;
+}
+
+void mc_jbuf_other(struct mc_jbuf *jb, uint16_t seq)
+{
+	if (!jb->seen) /* before the first audio nothing can be missing */
+		return;
+	int64_t ahead = (int16_t)(seq - (uint16_t)jb->newest_seq);
+	int64_t ext_seq = jb->newest_seq + ahead;
+	if (ahead >= JUMP_SEQ || ahead <= -SEEN_BITS || seen_before(jb, ext_seq))
+		return;
+	jb->newest_is_other |= ahead > 0;
+	add_other(jb, ext_seq);
+}
+
+/* Audio packets that should lie between two sequence numbers. */
+static int64_t audio_between(const struct mc_jbuf *jb, int64_t from, int64_t to)
+{
+	int64_t n = to - from - 1;
+	for (uint32_t i = 0; i < OTHER_RUNS; i++) {
+		const struct run *run = &jb->other[i];
+		int64_t begin = -(int64_t)in_run(run, from + 1), end = begin + run->n;
+		begin = begin > 0 ? begin : 0; /* from here on relative to from + 1 */
+		end = end < to - from - 1 ? end : to - from - 1;
+		n -= run->n && end > begin ? end - begin : 0;
+	}
+	return n;
 }
 
 int mc_jbuf_put(struct mc_jbuf *jb, uint16_t seq, uint32_t ts, uint32_t dur_ts,
@@ -463,10 +528,13 @@ int mc_jbuf_put(struct mc_jbuf *jb, uint16_t seq, uint32_t ts, uint32_t dur_ts,
 		jb->newest_ts = ext_ts;
 		jb->newest_seq = ext_seq - 1;
 	}
+	int newest = ext_seq > jb->newest_seq;
 	if (seen_before(jb, ext_seq)) {
 		jb->stats.duplicate++;
 		return MC_EDUP;
 	}
+	if (newest)
+		jb->newest_is_other = 0;
 	int64_t transit_us = (int64_t)now_us - us_of(jb, ext_ts);
 	follow_base(jb, transit_us, now_us);
 	jb->seen = 1;
@@ -533,7 +601,7 @@ static void play_head(struct mc_jbuf *jb, uint8_t *scratch, struct mc_jbuf_next 
 	next->payload_len = e->n;
 	if (next->skip_ts > e->dur_ts)
 		next->skip_ts = e->dur_ts;
-	int64_t between = e->seq - jb->last_seq - 1;
+	int64_t between = audio_between(jb, jb->last_seq, e->seq);
 	if (jb->placed && between > 0)
 		jb->stats.lost += (uint32_t)between;
 	if (!jb->placed || e->seq > jb->last_seq)
@@ -556,6 +624,8 @@ static void play_head(struct mc_jbuf *jb, uint8_t *scratch, struct mc_jbuf_next 
 /* Nothing is here. */
 static enum mc_jbuf_op starve(struct mc_jbuf *jb, uint64_t now_us)
 {
+	if (jb->newest_is_other) /* it replaces audio: nothing is late */
+		jb->playing = 0;
 	if (!jb->playing)
 		return MC_JBUF_IDLE;
 	if (!jb->starving) {
@@ -572,7 +642,7 @@ static enum mc_jbuf_op starve(struct mc_jbuf *jb, uint64_t now_us)
 static int64_t lost_ticks(const struct mc_jbuf *jb)
 {
 	const struct entry *e = at(jb, 0);
-	int64_t gap = e->ts - jb->next_ts, between = e->seq - jb->last_seq - 1;
+	int64_t gap = e->ts - jb->next_ts, between = audio_between(jb, jb->last_seq, e->seq);
 	int64_t lost = between > 0 ? between * jb->last_dur_ts - jb->hole_ts : 0;
 	return lost < gap ? lost : gap;
 }

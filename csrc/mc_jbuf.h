@@ -14,8 +14,9 @@
  *
  *   The lowest transit moves with the sender's clock, so drift needs nothing of its own. The
  *   sequence number tells a lost packet from a pause (DTX): a jump in ts without one in seq is a
- *   pause. While nothing is there to play the position stands still: whether the missing packet
- *   is lost or only late is decided when something arrives.
+ *   pause. Numbers that telephone-events took (mc_jbuf_other) are no loss, and audio that they
+ *   replace is a pause. While nothing is there to play the position stands still: whether the
+ * missing packet is lost or only late is decided when something arrives.
  *
  *   Payloads lie in a pool of equal blocks; a long packet takes several. So memory is bounded in
  *   time of audio, whatever the packet length.
@@ -102,6 +103,8 @@ void mc_jbuf_reset(struct mc_jbuf *jb);
 /** New SSRC or timestamp base: drop what is held, learn the transit anew, keep the counters and
  *  the delay statistics. */
 void mc_jbuf_restart(struct mc_jbuf *jb);
+/** Another RTP clock, before a restart. clock_rate: as in the configuration. */
+void mc_jbuf_set_clock(struct mc_jbuf *jb, uint32_t clock_rate);
 
 /** Put one packet; the payload is copied. dur_ts: its length in RTP ticks (CN: 0).
  *  now_us: arrival, monotonic. Any seq and ts are safe.
@@ -109,6 +112,10 @@ void mc_jbuf_restart(struct mc_jbuf *jb);
  *  stored because it is itself the oldest) | MC_EINVAL (refused). RFC 3550 §5.1, A.1 */
 int mc_jbuf_put(struct mc_jbuf *jb, uint16_t seq, uint32_t ts, uint32_t dur_ts,
 		enum mc_jbuf_kind kind, const uint8_t *payload, size_t n, uint64_t now_us);
+
+/** A packet that holds no audio took this sequence number: a telephone-event, a payload type that
+ * is not ours. O(1). */
+void mc_jbuf_other(struct mc_jbuf *jb, uint16_t seq);
 
 /** What to do now. want_ts: ticks of audio that are needed; a LOST hole is given in pieces of at
  *  most that. The position moves with PLAY and LOST.

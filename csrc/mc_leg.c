@@ -5,11 +5,14 @@
 
 enum {
 	DEFAULT_DUCK_DB = 12,
-	RTCP_INTERVAL_US = 5000000, /* RFC 3550 §6.2: the minimum for a session of two */
+	RTCP_INTERVAL_US = 5000000, /* mean; RFC 3550 §6.2: the minimum for a session of two */
+	RTCP_PAIR_TICKS = 8,        /* between two looks at the RTCP socket */
 	INBAND_LOW_DBOV = -13,      /* tones of in-band digits */
 	INBAND_HIGH_DBOV = -11,
 	MAX_WAITED_US = 200000, /* a packet waits for its tick, late ticks included */
 	RECEIVE_ROUNDS = 2,     /* batches taken per tick at the most */
+	LEARN_ROUNDS = 16,      /* ... while the kernel does not filter for us yet */
+	CN_SILENCE = 127,       /* -dBov, RFC 3389 §3.1 */
 };
 
 /* ------------------------------------------------------------------- events */
@@ -84,9 +87,16 @@ static void take_rtp(struct mc_leg *leg, const struct mc_leg_env *env, const uin
 	}
 	bool audio = rtp.pt == leg->cfg.payload_type;
 	bool event = leg->cfg.event_payload_type && rtp.pt == leg->cfg.event_payload_type;
-	bool noise = leg->cfg.cn_payload_type && rtp.pt == leg->cfg.cn_payload_type;
-	if (!audio && !event && !noise) {
+	if (!mc_leg_knows_pt(leg, rtp.pt)) {
 		leg->stats.rx_wrong_pt++;
+		/* A keep-alive (RFC 6263 §4.5), or a codec nobody told us of: no loss. */
+		if (leg->source.active && rtp.ssrc == leg->source.ssrc)
+			mc_rx_other(leg->rx, rtp.seq);
+		return;
+	}
+	mc_leg_alive(leg, env->now_us);
+	if (!leg->receives) {
+		leg->stats.rx_unwanted++;
 		return;
 	}
 	int rc = mc_rtp_source_update(&leg->source, &rtp, env->now_us, leg->codec->clock_rate);
@@ -102,11 +112,11 @@ static void take_rtp(struct mc_leg *leg, const struct mc_leg_env *env, const uin
 	leg->stats.rx_packets++;
 	leg->stats.rx_bytes += rtp.payload_len;
 	leg->note.packets++;
-	leg->last_packet_us = env->now_us;
+	if (!leg->received_any)
+		leg->first_tick = leg->ticks;
 	leg->received_any = true;
 	if (event) {
-		/* Events replace audio: their sequence numbers are not losses. */
-		leg->event_packets++;
+		mc_rx_other(leg->rx, rtp.seq);
 		int got = mc_telev_rx_feed(&leg->telev_rx, events, rtp.payload, rtp.payload_len,
 					   rtp.ts, rtp.marker, env->now_us);
 		leg->stats.rx_malformed += got < 0;
@@ -114,7 +124,7 @@ static void take_rtp(struct mc_leg *leg, const struct mc_leg_env *env, const uin
 		return;
 	}
 	rc = mc_rx_put(leg->rx, rtp.payload, rtp.payload_len, audio ? MC_JBUF_AUDIO : MC_JBUF_CN,
-		       (uint16_t)(rtp.seq - leg->event_packets), rtp.ts, env->now_us);
+		       rtp.seq, rtp.ts, env->now_us);
 	if (rc == MC_ELATE)
 		leg->note.late++;
 	leg->stats.rx_malformed += rc == MC_EBADMSG;
@@ -127,17 +137,6 @@ static void take_datagram(struct mc_leg *leg, const struct mc_leg_env *env, cons
 		take_rtcp(leg, env, data, n);
 	else
 		take_rtp(leg, env, data, n);
-}
-
-static bool from_remote(struct mc_leg *leg, const struct mc_udp_packet *packet)
-{
-	struct mc_rtp rtp;
-
-	if (leg->latched) /* datagrams that came before the socket was connected */
-		return !packet->from.len || mc_udp_same(&packet->from, &leg->remote);
-	if (mc_rtp_parse(&rtp, packet->data, packet->n) < 0 || rtp.pt != leg->cfg.payload_type)
-		return false;
-	return mc_leg_latch(leg, &packet->from) == MC_OK;
 }
 
 /* The tick's time, moved back to when the kernel had the packet: it may have waited almost a tick,
@@ -160,25 +159,32 @@ static void receive_udp(struct mc_leg *leg, const struct mc_leg_env *env)
 {
 	struct mc_udp_batch *batch = &env->scratch->batch;
 
-	for (int round = 0; round < RECEIVE_ROUNDS; round++) {
-		size_t got = mc_udp_receive(leg->cfg.fd, batch, !leg->latched);
+	for (int left = leg->drained ? RECEIVE_ROUNDS : LEARN_ROUNDS; left > 0; left--) {
+		bool locked = leg->latched;
+		size_t got = mc_udp_receive(leg->cfg.fd, batch, true);
 		for (size_t i = 0; i < got; i++) {
 			const struct mc_udp_packet *packet = &batch->packets[i];
 			struct mc_leg_env at = at_arrival(env, packet);
 			if (packet->truncated)
 				leg->stats.rx_malformed++;
-			else if (!from_remote(leg, packet))
+			else if (!mc_leg_from_remote(leg, packet, env->now_us))
 				leg->stats.rx_stranger++;
 			else
 				take_datagram(leg, &at, packet->data, packet->n);
 		}
-		if (got < MC_UDP_BATCH)
+		if (got < MC_UDP_BATCH) {
+			leg->drained = locked && leg->latched;
 			break;
+		}
 	}
-	if (leg->cfg.rtcp == MC_RTCP_PAIR && leg->latched && leg->ticks % 16 == 0) {
-		size_t got = mc_udp_receive(leg->cfg.rtcp_fd, batch, false);
-		for (size_t i = 0; i < got; i++)
-			take_rtcp(leg, env, batch->packets[i].data, batch->packets[i].n);
+	if (leg->cfg.rtcp == MC_RTCP_PAIR && leg->latched && leg->ticks % RTCP_PAIR_TICKS == 0) {
+		size_t got = mc_udp_receive(leg->cfg.rtcp_fd, batch, true);
+		for (size_t i = 0; i < got; i++) {
+			const struct mc_udp_packet *packet = &batch->packets[i];
+			struct mc_leg_env at = at_arrival(env, packet);
+			if (mc_udp_same(&packet->from, &leg->rtcp_remote))
+				take_rtcp(leg, &at, packet->data, packet->n);
+		}
 	}
 }
 
@@ -188,21 +194,6 @@ static void receive_link(struct mc_leg *leg, const struct mc_leg_env *env)
 
 	for (int i = 0; i < MC_LINK_SLOTS && mc_ring_read(leg->link_in, &packet, 1); i++)
 		take_datagram(leg, env, packet.data, packet.n);
-}
-
-static void watch_media(struct mc_leg *leg, const struct mc_leg_env *env)
-{
-	if (!leg->ticks)
-		leg->last_packet_us = env->now_us;
-	uint64_t silent_us = env->now_us - leg->last_packet_us;
-	if (!leg->cfg.media_lost_ms)
-		return;
-	bool lost = silent_us >= (uint64_t)leg->cfg.media_lost_ms * 1000;
-	if (lost && !leg->media_lost)
-		emit(env, MC_EV_MEDIA_LOST, clock_now(leg), (uint32_t)(silent_us / 1000), 0);
-	else if (!lost && leg->media_lost)
-		emit(env, MC_EV_MEDIA_RESUMED, clock_now(leg), 0, 0);
-	leg->media_lost = lost;
 }
 
 /* A held leg's speech is nobody's business; edges told always alternate. */
@@ -334,8 +325,11 @@ bool mc_leg_held(const struct mc_leg *leg)
 
 void mc_leg_set_held(struct mc_leg *leg, bool on, const struct mc_leg_env *env)
 {
+	leg->held_by_command = on;
+	on = on || !leg->sends;
 	if (on == leg->held)
 		return;
+	leg->quiet_since_us = env->now_us;
 	if (on) {
 		tell_speech(leg, env, false, clock_now(leg));
 		leg->speech_ms = 0;
@@ -375,7 +369,7 @@ void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 		receive_link(leg, env);
 	else
 		receive_udp(leg, env);
-	watch_media(leg, env);
+	mc_leg_watch(leg, env);
 	take_telev(leg, env, &closed, mc_telev_rx_poll(&leg->telev_rx, &closed, env->now_us));
 
 	mc_rx_pull(leg->rx, leg->rx_frame, env->now_us, &info);
@@ -413,7 +407,8 @@ static void send_datagram(struct mc_leg *leg, const uint8_t *data, size_t n)
 		leg->stats.tx_link_dropped += !mc_ring_write(leg->link_out, &packet, 1);
 		return;
 	}
-	if (leg->latched && mc_udp_send(leg->cfg.fd, data, n, NULL) < 0)
+	const struct mc_udp_addr *to = leg->latched ? NULL : &leg->remote;
+	if (leg->remote.len && mc_udp_send(leg->cfg.fd, data, n, to) < 0)
 		leg->stats.tx_errors++;
 }
 
@@ -440,28 +435,69 @@ static void send_rtp(struct mc_leg *leg, struct mc_leg_scratch *scratch, uint8_t
 	send_datagram(leg, scratch->packet, (size_t)size);
 }
 
-static void send_audio(struct mc_leg *leg, struct mc_leg_scratch *scratch, const int16_t *pcm)
+/* Encode a tick, or half of one, and send what makes a packet. */
+static void add_audio(struct mc_leg *leg, struct mc_leg_scratch *scratch, const int16_t *pcm,
+		      uint32_t ms, uint32_t ts)
 {
-	bool single = leg->cfg.ptime_ms == MC_TICK_MS;
+	bool single = leg->cfg.ptime_ms == ms;
 	uint8_t *payload =
 		single ? scratch->packet + MC_RTP_HEADER : leg->tx_payload + leg->tx_payload_n;
-	size_t cap = single ? sizeof(scratch->packet) - MC_RTP_HEADER : leg->cfg.payload_max;
+	size_t cap =
+		single ? MC_PACKET_MAX - MC_RTP_HEADER : leg->tx_payload_cap - leg->tx_payload_n;
 
-	if (!leg->tx_frames)
-		leg->tx_ts_first = leg->tx_ts;
-	int n = leg->codec->encode(leg->enc, payload, cap, pcm, leg->frame);
+	if (!leg->tx_payload_ms)
+		leg->tx_ts_first = ts;
+	int n = leg->codec->encode(leg->enc, payload, cap, pcm, leg->frame * ms / MC_TICK_MS);
 	if (n < 0) {
 		leg->stats.tx_errors++;
 		return;
 	}
 	leg->tx_payload_n += (size_t)n;
-	if (++leg->tx_frames * MC_TICK_MS < leg->cfg.ptime_ms)
+	leg->tx_payload_ms += ms;
+	if (leg->tx_payload_ms < leg->cfg.ptime_ms)
 		return;
-	send_rtp(leg, scratch, leg->cfg.payload_type, leg->tx_marker, leg->tx_ts_first,
+	send_rtp(leg, scratch, leg->cfg.tx_payload_type, leg->tx_marker, leg->tx_ts_first,
 		 single ? payload : leg->tx_payload, leg->tx_payload_n);
 	leg->tx_marker = false;
-	leg->tx_frames = 0;
+	leg->tx_payload_ms = 0;
 	leg->tx_payload_n = 0;
+}
+
+static void send_audio(struct mc_leg *leg, struct mc_leg_scratch *scratch, const int16_t *pcm)
+{
+	if (leg->cfg.ptime_ms % MC_TICK_MS == 0) {
+		add_audio(leg, scratch, pcm, MC_TICK_MS, leg->tx_ts);
+		return;
+	}
+	add_audio(leg, scratch, pcm, MC_TICK_MS / 2, leg->tx_ts);
+	add_audio(leg, scratch, pcm + leg->frame / 2, MC_TICK_MS / 2,
+		  leg->tx_ts + leg->frame_ts / 2);
+}
+
+/* A payload type of nobody's: receivers ignore the packet, RFC 3550 §5.1. */
+static uint8_t unknown_pt(const struct mc_leg *leg)
+{
+	uint8_t pt = 127;
+	while (mc_leg_knows_pt(leg, pt) || pt == leg->cfg.tx_payload_type)
+		pt--;
+	return pt;
+}
+
+/* RFC 6263 §4: comfort noise of no level (§4.2) where the leg has it, so that NAT bindings, relays
+ * and the far side's own time-outs see RTP; else an empty packet of an unknown type (§4.5). It
+ * takes a sequence number and the running timestamp, so what follows is in order. */
+static void keep_alive(struct mc_leg *leg, const struct mc_leg_env *env)
+{
+	static const uint8_t silence[1] = {CN_SILENCE};
+	uint8_t cn = leg->cfg.cn_payload_type;
+
+	if (!leg->cfg.keepalive_ms ||
+	    env->now_us < leg->sent_us + (uint64_t)leg->cfg.keepalive_ms * 1000)
+		return;
+	leg->sent_us = env->now_us;
+	leg->stats.keepalives++;
+	send_rtp(leg, env->scratch, cn ? cn : unknown_pt(leg), false, leg->tx_ts, silence,
+		 cn ? sizeof(silence) : 0);
 }
 
 /* The leg has no event payload type: the tick's part of the digit as sound, in place of pcm. The
@@ -494,11 +530,17 @@ static bool send_digits(struct mc_leg *leg, struct mc_leg_scratch *scratch, int1
 		send_rtp(leg, scratch, leg->cfg.event_payload_type, packet.marker, packet.ts,
 			 packet.payload, sizeof(packet.payload));
 	if (packet.suppress_audio) { /* what was collected for a longer packet is dropped */
-		leg->tx_frames = 0;
+		leg->tx_payload_ms = 0;
 		leg->tx_payload_n = 0;
 		leg->tx_marker = true; /* audio begins anew, RFC 3551 §4.1 */
 	}
 	return packet.suppress_audio;
+}
+
+void mc_leg_signalled_digit(struct mc_leg *leg, char digit, uint32_t duration_ms,
+			    const struct mc_leg_env *env)
+{
+	emit_digit(leg, env, digit, duration_ms, MC_DIGIT_SIGNALLED);
 }
 
 void mc_leg_queue_digit(struct mc_leg *leg, char digit, uint16_t tone_ms, uint16_t gap_ms)
@@ -508,7 +550,9 @@ void mc_leg_queue_digit(struct mc_leg *leg, char digit, uint16_t tone_ms, uint16
 
 static void estimate_mos(struct mc_leg *leg)
 {
-	float frames = (float)leg->stats.ticks;
+	if (!leg->received_any)
+		return;
+	float frames = (float)(leg->ticks - leg->first_tick);
 	float loss = frames > 0 ? 100.0f * (float)leg->stats.rx_concealed_samples /
 					  (frames * (float)leg->frame)
 				: 0;
@@ -523,7 +567,8 @@ static void send_rtcp(struct mc_leg *leg, const struct mc_leg_env *env, bool bye
 	struct mc_rtcp msg = {
 		.ssrc = leg->tx_ssrc,
 		.has_report = true,
-		.has_sender = leg->stats.tx_packets > 0,
+		/* RFC 3550 §6.4: a sender has sent since the report before the last. */
+		.has_sender = leg->stats.tx_packets != leg->tx_packets_told[1],
 		.bye = bye,
 		.ntp = mc_rtcp_ntp(env->unix_us),
 		.rtp_ts = leg->tx_ts,
@@ -533,8 +578,10 @@ static void send_rtcp(struct mc_leg *leg, const struct mc_leg_env *env, bool bye
 		.cname = "mediacore",
 	};
 
-	if (leg->cfg.rtcp == MC_RTCP_NONE || (!leg->latched && !leg->link_out))
+	if (leg->cfg.rtcp == MC_RTCP_NONE || (!leg->remote.len && !leg->link_out))
 		return;
+	leg->tx_packets_told[1] = leg->tx_packets_told[0];
+	leg->tx_packets_told[0] = leg->stats.tx_packets;
 	if (leg->source.active) {
 		msg.block_count = 1;
 		mc_rtcp_block_fill(&msg.blocks[0], &leg->source, &leg->rtcp_peer, env->now_us);
@@ -544,9 +591,17 @@ static void send_rtcp(struct mc_leg *leg, const struct mc_leg_env *env, bool bye
 		return;
 	if (leg->cfg.rtcp == MC_RTCP_PAIR && !leg->link_out)
 		leg->stats.tx_errors +=
-			mc_udp_send(leg->cfg.rtcp_fd, env->scratch->packet, (size_t)n, NULL) < 0;
+			mc_udp_send(leg->cfg.rtcp_fd, env->scratch->packet, (size_t)n,
+				    leg->latched ? NULL : &leg->rtcp_remote) < 0;
 	else
 		send_datagram(leg, env->scratch->packet, (size_t)n);
+}
+
+/* Spread over half to one and a half of the mean, so that legs opened together do not report
+ * together, RFC 3550 §6.3.1. */
+static uint64_t rtcp_interval_us(struct mc_leg *leg)
+{
+	return RTCP_INTERVAL_US / 2 + mc_leg_random(leg) % RTCP_INTERVAL_US;
 }
 
 void mc_leg_bye(struct mc_leg *leg, const struct mc_leg_env *env)
@@ -645,6 +700,16 @@ static void write_taps(struct mc_leg *leg, const struct mc_leg_env *env, const i
 	}
 }
 
+/* Sending is off: time and digits pass, and now and then something shows that the leg lives. */
+static void send_nothing(struct mc_leg *leg, const struct mc_leg_env *env, int16_t *pcm)
+{
+	struct mc_telev_packet packet;
+
+	mc_telev_tx_tick(&leg->telev_tx, &packet, leg->tx_ts);
+	memset(pcm, 0, leg->frame * sizeof(*pcm));
+	keep_alive(leg, env);
+}
+
 void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env *env)
 {
 	int16_t *pcm = env->scratch->pcm;
@@ -671,13 +736,15 @@ void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env
 
 	if (!leg->tx_started)
 		leg->tx_started = leg->tx_marker = true;
-	if (leg->link_out || leg->latched) {
-		if (!send_digits(leg, env->scratch, pcm))
+	if (leg->link_out || leg->remote.len) {
+		if (!leg->sends)
+			send_nothing(leg, env, pcm);
+		else if (!send_digits(leg, env->scratch, pcm))
 			send_audio(leg, env->scratch, pcm);
 		if (env->now_us >= leg->rtcp_due_us) {
 			if (leg->rtcp_due_us)
 				send_rtcp(leg, env, false);
-			leg->rtcp_due_us = env->now_us + RTCP_INTERVAL_US;
+			leg->rtcp_due_us = env->now_us + rtcp_interval_us(leg);
 			estimate_mos(leg);
 		}
 	}

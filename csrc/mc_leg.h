@@ -17,6 +17,7 @@
 #define MC_LEG_H
 
 #include "mc_bed.h"
+#include "mc_codec.h"
 #include "mc_playout.h"
 #include "mc_tap.h"
 #include "mc_udp.h"
@@ -37,12 +38,26 @@ struct mc_leg_env {
 	struct mc_playout_sink sink; /* leg and tick are filled in by the engine */
 };
 
+/* What signalling agreed on, resolved and checked. */
+struct mc_leg_wire {
+	const struct mc_codec *codec;
+	uint8_t payload_type, tx_payload_type, event_payload_type, cn_payload_type;
+	uint8_t ptime_ms;
+	struct mc_udp_addr remote; /* len 0: not known */
+};
+
 struct mc_leg;
 
 size_t mc_leg_size(const struct mc_leg_cfg *cfg);
 /** Control thread. Takes over the sockets only on success. return 0 | MC_EINVAL | MC_ENOTSUP |
  *  MC_ENOMEM | MC_EIO */
 int mc_leg_init(struct mc_leg **out, void *mem, size_t size, const struct mc_leg_cfg *cfg) MC_WUR;
+/** Control thread, before the first tick: what the leg was opened with. */
+void mc_leg_wire_of(const struct mc_leg *leg, struct mc_leg_wire *wire);
+/** Control thread: apply a target to *wire, which changes only on success.
+ *  return 0 | MC_EINVAL | MC_ENOTSUP */
+int mc_leg_resolve(const struct mc_leg *leg, struct mc_leg_wire *wire,
+		   const struct mc_leg_target *target) MC_WUR;
 /** Control thread, after the leg left the tick: close its sockets. */
 void mc_leg_deinit(struct mc_leg *leg);
 
@@ -59,6 +74,12 @@ void mc_leg_bye(struct mc_leg *leg, const struct mc_leg_env *env);
 void mc_leg_set_limit(struct mc_leg *leg, uint64_t ticks_from_now);
 void mc_leg_set_held(struct mc_leg *leg, bool on, const struct mc_leg_env *env);
 bool mc_leg_held(const struct mc_leg *leg);
+void mc_leg_set_direction(struct mc_leg *leg, bool send, bool receive,
+			  const struct mc_leg_env *env);
+void mc_leg_set_wire(struct mc_leg *leg, const struct mc_leg_wire *wire,
+		     const struct mc_leg_env *env);
+void mc_leg_signalled_digit(struct mc_leg *leg, char digit, uint32_t duration_ms,
+			    const struct mc_leg_env *env);
 void mc_leg_pause_voice(struct mc_leg *leg);
 void mc_leg_resume_voice(struct mc_leg *leg, bool from_mark);
 void mc_leg_set_barge_in(struct mc_leg *leg, const struct mc_barge_in *policy);

@@ -15,6 +15,19 @@
 #include "mc_tone.h"
 #include "mc_vad.h"
 
+/* Sources seen while none is locked. */
+struct mc_learn {
+	uint64_t began_us; /* first packet of any of them; 0: none */
+	size_t next;       /* slot that a new one takes */
+	struct {
+		struct mc_udp_addr from;
+		uint64_t tick; /* of its last packet that counted */
+		uint32_t ssrc;
+		uint16_t seq;
+		uint16_t ticks; /* in which it sent in sequence */
+	} sources[4];
+};
+
 enum { MC_LEG_STATS = sizeof(struct mc_leg_stats) / sizeof(uint64_t) };
 
 /* Barge-in: what the armed policy has done.
@@ -37,19 +50,31 @@ struct mc_leg {
 	uint32_t frame_ts;
 
 	/* wire */
-	struct mc_udp_addr remote, rtcp_remote;
-	bool latched; /* the remote side is known and the socket connected to it */
+	const struct mc_codec *codecs[1 + MC_LEG_CODECS]; /* its own, and those it may change to */
+	size_t codec_count;
+	struct mc_udp_addr announced;           /* by signalling; len 0: not known */
+	struct mc_udp_addr remote, rtcp_remote; /* sent to; len 0: nobody */
+	bool latched; /* a source is locked: the socket is connected to `remote` */
+	bool drained; /* since then the socket was empty once: no stranger's datagram is in it */
+	struct mc_learn learn;
+	bool sends, receives;    /* direction */
+	uint64_t quiet_since_us; /* last packet, or what made the present watch begin */
+	uint64_t sent_us;        /* last packet sent, keep-alive included */
+	bool came;               /* a packet, since the last look */
 	struct mc_rtp_source source;
 	struct mc_rtcp_peer rtcp_peer;
-	uint16_t event_packets; /* sequence numbers that telephone-events took */
 	uint16_t tx_seq;
 	uint32_t tx_ts, tx_ssrc;
 	bool tx_started, tx_marker;
 	uint32_t tx_ts_first; /* timestamp of the first frame in tx_payload */
 	size_t tx_payload_n;
-	uint32_t tx_frames; /* frames in tx_payload */
-	uint64_t rtcp_due_us, last_packet_us;
+	uint32_t tx_payload_ms; /* audio in tx_payload */
+	uint64_t rtcp_due_us;
+	uint64_t tx_packets_told[2]; /* as of the last two reports */
+	uint64_t random;
+	uint64_t first_tick; /* in which something was received, once received_any */
 	bool media_lost, received_any;
+	bool heard_target; /* something came from the present target */
 
 	/* audio */
 	struct mc_rx *rx;
@@ -63,6 +88,7 @@ struct mc_leg {
 	struct mc_playout *playout;
 	struct mc_bed *bed; /* NULL: none */
 	int16_t *rx_frame;
+	size_t tx_payload_cap;
 	uint8_t *tx_payload; /* ptime above one tick: the packet being filled */
 
 	/* policy */
@@ -71,7 +97,8 @@ struct mc_leg {
 	uint8_t barge_action; /* what was done, while BARGE_ACTED */
 	uint32_t speech_ms, silence_ms;
 	bool speech_told; /* MC_EV_SPEECH_STARTED was the last edge told */
-	bool held;
+	bool held;        /* by command, or because sending is off */
+	bool held_by_command;
 	bool stays_paused; /* while held: the voice is paused when the hold ends */
 
 	uint64_t ticks;
@@ -85,7 +112,20 @@ struct mc_leg {
 	struct mc_ring *link_in, *link_out;
 };
 
-/** The remote side is known from now on: the kernel drops everybody else. return 0 | MC_EIO */
-int mc_leg_latch(struct mc_leg *leg, const struct mc_udp_addr *remote) MC_WUR;
+/** splitmix64 from the leg's seed. */
+uint64_t mc_leg_random(struct mc_leg *leg);
+
+/* mc_leg_net.c */
+
+/** Send to and, when STRICT, hear only `announced`; len 0: nobody yet. return 0 | MC_EIO */
+int mc_leg_aim(struct mc_leg *leg, const struct mc_udp_addr *announced) MC_WUR;
+/** The datagram is from the far side; may lock its source. */
+bool mc_leg_from_remote(struct mc_leg *leg, const struct mc_udp_packet *packet, uint64_t now_us);
+/** A packet of the far side came. */
+void mc_leg_alive(struct mc_leg *leg, uint64_t now_us);
+/** Once per tick, after the packets: media lost and resumed, end of a lock by silence. */
+void mc_leg_watch(struct mc_leg *leg, const struct mc_leg_env *env);
+/** The payload type is one of this leg's. */
+bool mc_leg_knows_pt(const struct mc_leg *leg, uint8_t pt);
 
 #endif

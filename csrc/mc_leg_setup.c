@@ -14,11 +14,57 @@ enum {
 	DEFAULT_ONSET_MS = 60,
 	DEFAULT_HANGOVER_MS = 200,
 	CN_PT_8K = 13, /* RFC 3551 §6 */
+	TX_PAYLOAD_MAX = MC_PACKET_MAX - MC_RTP_HEADER,
 };
 
 static uint32_t or_default(uint32_t value, uint32_t fallback)
 {
 	return value ? value : fallback;
+}
+
+/* The codecs a leg may use, its own first. */
+struct choice {
+	const struct mc_codec *codecs[1 + MC_LEG_CODECS];
+	size_t count;
+};
+
+static bool is_opus(const struct mc_codec *codec)
+{
+	return !strcasecmp(codec->name, "opus");
+}
+
+/* Bytes of 20 ms. */
+static size_t tick_bytes(const struct mc_codec *codec)
+{
+	bool two_bytes = !strcasecmp(codec->name, "L16");
+	return is_opus(codec) ? 320 : mc_frame_samples(codec->clock_rate) * (two_bytes ? 2 : 1);
+}
+
+/* The longest packet that a leg of these codecs may be asked to send. */
+static size_t tx_payload_bytes(const struct choice *choice)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < choice->count; i++) {
+		size_t n = tick_bytes(choice->codecs[i]) * (MC_PTIME_MAX_MS / MC_TICK_MS);
+		most = n > most ? n : most;
+	}
+	return most < TX_PAYLOAD_MAX ? most : TX_PAYLOAD_MAX;
+}
+
+static bool ptime_ok(const struct mc_codec *codec, uint32_t ptime_ms)
+{
+	switch (ptime_ms) {
+	case 20:
+		return true;
+	case 10:
+	case 30:
+	case 40:
+	case 60: /* Opus frames do not concatenate, RFC 7587 §4.2 */
+		return !is_opus(codec) &&
+		       tick_bytes(codec) * ptime_ms / MC_TICK_MS <= MC_PACKET_MAX - MC_RTP_HEADER;
+	default:
+		return false;
+	}
 }
 
 static const struct mc_codec *find_codec(const struct mc_leg_cfg *cfg)
@@ -35,9 +81,21 @@ static const struct mc_codec *find_codec(const struct mc_leg_cfg *cfg)
 	return NULL;
 }
 
-/* Fill in defaults. return 0 | MC_ENOTSUP | MC_EINVAL */
-static int normalise(struct mc_leg_cfg *cfg, const struct mc_codec **codec)
+static int find_others(const struct mc_leg_cfg *cfg, struct choice *choice)
 {
+	for (size_t i = 0; i < MC_LEG_CODECS && cfg->codecs[i]; i++) {
+		const struct mc_codec *codec = mc_codec_find(cfg->codecs[i], cfg->srate);
+		if (!codec)
+			return MC_ENOTSUP;
+		choice->codecs[choice->count++] = codec;
+	}
+	return MC_OK;
+}
+
+/* Fill in defaults. return 0 | MC_ENOTSUP | MC_EINVAL */
+static int normalise(struct mc_leg_cfg *cfg, struct choice *choice)
+{
+	const struct mc_codec **codec = &choice->codecs[0];
 	*codec = find_codec(cfg);
 	if (!*codec)
 		return MC_ENOTSUP;
@@ -47,22 +105,24 @@ static int normalise(struct mc_leg_cfg *cfg, const struct mc_codec **codec)
 		return MC_EINVAL;
 	if (cfg->payload_type == MC_PT_DYNAMIC)
 		cfg->payload_type = (*codec)->static_pt;
-	if (cfg->payload_type > 127 || cfg->event_payload_type > 127)
+	if (!cfg->asymmetric)
+		cfg->tx_payload_type = cfg->payload_type;
+	if (cfg->payload_type > 127 || cfg->tx_payload_type > 127 ||
+	    cfg->event_payload_type > 127 || cfg->latch > MC_LATCH_STRICT ||
+	    (cfg->relatch_ms && cfg->relatch_ms < MC_RELATCH_MIN_MS))
 		return MC_EINVAL;
+	choice->count = 1;
+	int rc = find_others(cfg, choice);
+	if (rc < 0)
+		return rc;
 	if (!cfg->cn_payload_type && (*codec)->clock_rate == 8000)
 		cfg->cn_payload_type = CN_PT_8K;
 	cfg->ptime_ms = or_default(cfg->ptime_ms, MC_TICK_MS);
-	if (cfg->ptime_ms != 20 && cfg->ptime_ms != 40 && cfg->ptime_ms != 60)
+	if (!ptime_ok(*codec, cfg->ptime_ms))
 		return MC_EINVAL;
-	bool opus = !strcasecmp((*codec)->name, "opus");
-	if (opus && cfg->ptime_ms != MC_TICK_MS)
-		return MC_EINVAL; /* Opus frames do not concatenate, RFC 7587 §4.2 */
-	if (!cfg->payload_max) {
-		bool two_bytes = !strcasecmp((*codec)->name, "L16");
-		cfg->payload_max = (uint16_t)(opus ? 320
-						   : mc_frame_samples((*codec)->clock_rate) *
-							      (two_bytes ? 2 : 1));
-	}
+	for (size_t i = 0, largest = cfg->payload_max; i < choice->count && !largest; i++)
+		if (tick_bytes(choice->codecs[i]) > cfg->payload_max)
+			cfg->payload_max = (uint16_t)tick_bytes(choice->codecs[i]);
 	cfg->jitter_min_ms = (uint16_t)or_default(cfg->jitter_min_ms, DEFAULT_JITTER_MIN_MS);
 	cfg->jitter_max_ms = (uint16_t)or_default(cfg->jitter_max_ms, DEFAULT_JITTER_MAX_MS);
 	cfg->jitter_slots = (uint16_t)or_default(cfg->jitter_slots, DEFAULT_JITTER_SLOTS);
@@ -90,10 +150,12 @@ static void *take(struct arena *arena, size_t n)
 	return part;
 }
 
-static struct mc_rx_cfg rx_cfg(const struct mc_leg_cfg *cfg, const struct mc_codec *codec)
+static struct mc_rx_cfg rx_cfg(const struct mc_leg_cfg *cfg, const struct choice *choice)
 {
 	return (struct mc_rx_cfg){
-		.codec = codec,
+		.codec = choice->codecs[0],
+		.others = choice->codecs + 1,
+		.other_count = choice->count - 1,
 		.srate = cfg->srate,
 		.slots = cfg->jitter_slots,
 		.slot_bytes = cfg->payload_max,
@@ -134,11 +196,11 @@ static struct mc_ring *make_link(struct arena *arena)
 
 /* Lay out, and when there is memory also initialise, every part. One function, so that the size
  * counted is the size used. */
-static int build(struct arena *arena, const struct mc_leg_cfg *cfg, const struct mc_codec *codec)
+static int build(struct arena *arena, const struct mc_leg_cfg *cfg, const struct choice *choice)
 {
 	struct mc_leg *leg = take(arena, sizeof(*leg));
 	struct mc_playout_cfg playout = {.srate = cfg->srate, .queue_ms = cfg->speech_ms};
-	struct mc_rx_cfg rx = rx_cfg(cfg, codec);
+	struct mc_rx_cfg rx = rx_cfg(cfg, choice);
 	struct mc_vad_cfg vad = vad_cfg(cfg);
 	uint32_t tap_n = cfg->srate / 1000 * cfg->tap_ms;
 	size_t n;
@@ -159,14 +221,20 @@ static int build(struct arena *arena, const struct mc_leg_cfg *cfg, const struct
 		rc = mc_playout_init(&leg->playout, mem, n, &playout);
 	if (rc < 0)
 		return rc;
-	n = codec->enc_size ? codec->enc_size(cfg->srate) : 0;
-	mem = take(arena, n);
-	if (leg) {
-		leg->enc = mem;
-		rc = codec->enc_init ? codec->enc_init(mem, cfg->srate) : MC_OK;
+	n = 0; /* one place for the encoders of all codecs */
+	for (size_t i = 0; i < choice->count; i++) {
+		const struct mc_codec *row = choice->codecs[i];
+		size_t bytes = row->enc_size ? row->enc_size(cfg->srate) : 0;
+		n = bytes > n ? bytes : n;
 	}
-	if (rc < 0)
-		return rc;
+	mem = take(arena, n);
+	for (size_t i = choice->count; leg && i-- > 0;) { /* its own last */
+		const struct mc_codec *row = choice->codecs[i];
+		leg->enc = mem;
+		rc = row->enc_init ? row->enc_init(mem, cfg->srate) : MC_OK;
+		if (rc < 0)
+			return rc;
+	}
 	if (cfg->vad_threshold_q15 >= 0) {
 		n = mc_vad_size(&vad);
 		mem = take(arena, n);
@@ -201,13 +269,11 @@ static int build(struct arena *arena, const struct mc_leg_cfg *cfg, const struct
 			return rc;
 	}
 	int16_t *rx_frame = take(arena, mc_frame_samples(cfg->srate) * sizeof(int16_t));
-	uint8_t *payload =
-		take(arena, cfg->ptime_ms > MC_TICK_MS
-				    ? (size_t)cfg->payload_max * cfg->ptime_ms / MC_TICK_MS
-				    : 0);
+	uint8_t *payload = take(arena, tx_payload_bytes(choice));
 	if (leg) {
 		leg->rx_frame = rx_frame;
 		leg->tx_payload = payload;
+		leg->tx_payload_cap = tx_payload_bytes(choice);
 	}
 	if (cfg->taps & MC_TAP_RX) {
 		struct mc_tap_ring *tap = make_tap(arena, sizeof(int16_t), tap_n);
@@ -238,10 +304,10 @@ static int build(struct arena *arena, const struct mc_leg_cfg *cfg, const struct
 size_t mc_leg_size(const struct mc_leg_cfg *cfg)
 {
 	struct mc_leg_cfg full = *cfg;
-	const struct mc_codec *codec;
+	struct choice choice = {.count = 0};
 	struct arena arena = {0};
 
-	if (normalise(&full, &codec) < 0 || build(&arena, &full, codec) < 0)
+	if (normalise(&full, &choice) < 0 || build(&arena, &full, &choice) < 0)
 		return 0;
 	return arena.used;
 }
@@ -255,72 +321,145 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ z >> 31;
 }
 
-static bool set_port(struct mc_udp_addr *addr, int step)
+uint64_t mc_leg_random(struct mc_leg *leg)
 {
-	if (addr->sa.ss_family == AF_INET) {
-		struct sockaddr_in *in = (struct sockaddr_in *)&addr->sa;
-		in->sin_port = htons((uint16_t)(ntohs(in->sin_port) + step));
-		return true;
-	}
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr->sa;
-	in6->sin6_port = htons((uint16_t)(ntohs(in6->sin6_port) + step));
-	return true;
+	return next_random(&leg->random);
 }
 
-int mc_leg_latch(struct mc_leg *leg, const struct mc_udp_addr *remote)
+static bool address_ok(const struct sockaddr *address, uint32_t len)
 {
-	leg->remote = leg->rtcp_remote = *remote;
-	leg->latched = true;
-	if (mc_udp_connect(leg->cfg.fd, remote) < 0)
-		return MC_EIO;
-	if (leg->cfg.rtcp == MC_RTCP_PAIR) {
-		set_port(&leg->rtcp_remote, 1);
-		return mc_udp_connect(leg->cfg.rtcp_fd, &leg->rtcp_remote);
-	}
-	return MC_OK;
+	return (len == sizeof(struct sockaddr_in) && address->sa_family == AF_INET) ||
+	       (len == sizeof(struct sockaddr_in6) && address->sa_family == AF_INET6);
 }
 
 int mc_leg_init(struct mc_leg **out, void *mem, size_t size, const struct mc_leg_cfg *cfg)
 {
 	struct mc_leg_cfg full = *cfg;
-	const struct mc_codec *codec;
+	struct choice choice = {.count = 0};
 	struct arena arena = {.mem = mem};
 
-	int rc = normalise(&full, &codec);
+	int rc = normalise(&full, &choice);
 	if (rc < 0)
 		return rc;
 	if (size < mc_leg_size(cfg))
 		return MC_ENOMEM;
 	if (size) /* 0: not buildable, and build() says why */
 		memset(mem, 0, size);
-	rc = build(&arena, &full, codec);
+	rc = build(&arena, &full, &choice);
 	if (rc < 0)
 		return rc;
 
 	struct mc_leg *leg = mem;
+	const struct mc_codec *codec = choice.codecs[0];
 	leg->cfg = full;
 	leg->codec = codec;
+	memcpy(leg->codecs, choice.codecs, sizeof(choice.codecs));
+	leg->codec_count = choice.count;
+	leg->sends = leg->receives = true;
 	leg->frame = mc_frame_samples(full.srate);
 	leg->frame_ts = codec->clock_rate / MC_TICKS_PER_S;
-	uint64_t random = full.seed;
-	leg->tx_seq = (uint16_t)next_random(&random);
-	leg->tx_ts = (uint32_t)next_random(&random);
-	leg->tx_ssrc = (uint32_t)next_random(&random);
+	leg->random = full.seed;
+	leg->tx_seq = (uint16_t)mc_leg_random(leg);
+	leg->tx_ts = (uint32_t)mc_leg_random(leg);
+	leg->tx_ssrc = (uint32_t)mc_leg_random(leg);
 	leg->tap_due = full.tap_block_ms / MC_TICK_MS;
 	rc = mc_telev_rx_init(&leg->telev_rx, codec->clock_rate);
 	if (rc == MC_OK)
 		rc = mc_telev_tx_init(&leg->telev_tx, codec->clock_rate);
 	if (rc == MC_OK && full.fd >= 0 && full.remote) {
 		struct mc_udp_addr remote = {.len = full.remote_len};
-		if (full.remote_len > sizeof(remote.sa))
+		if (!address_ok(full.remote, full.remote_len))
 			return MC_EINVAL;
 		memcpy(&remote.sa, full.remote, full.remote_len);
-		rc = mc_leg_latch(leg, &remote);
+		rc = mc_leg_aim(leg, &remote);
 	}
 	leg->cfg.remote = NULL; /* the caller's memory */
 	leg->cfg.codec = codec->name;
+	memset(leg->cfg.codecs, 0, sizeof(leg->cfg.codecs));
 	*out = leg;
 	return rc;
+}
+
+/* -------------------------------------------------------------- a new answer */
+
+void mc_leg_wire_of(const struct mc_leg *leg, struct mc_leg_wire *wire)
+{
+	*wire = (struct mc_leg_wire){
+		.codec = leg->codec,
+		.payload_type = leg->cfg.payload_type,
+		.tx_payload_type = leg->cfg.tx_payload_type,
+		.event_payload_type = leg->cfg.event_payload_type,
+		.cn_payload_type = leg->cfg.cn_payload_type,
+		.ptime_ms = (uint8_t)leg->cfg.ptime_ms,
+		.remote = leg->announced,
+	};
+}
+
+static const struct mc_codec *reserved(const struct mc_leg *leg, const char *name)
+{
+	for (size_t i = 0; i < leg->codec_count; i++)
+		if (!strcasecmp(leg->codecs[i]->name, name))
+			return leg->codecs[i];
+	return NULL;
+}
+
+static int take_codec(const struct mc_leg *leg, struct mc_leg_wire *wire,
+		      const struct mc_leg_target *target)
+{
+	const struct mc_codec *codec = reserved(leg, target->codec);
+	if (!codec)
+		return MC_ENOTSUP;
+	if (codec == wire->codec)
+		return MC_OK;
+	if (target->payload_type < 0) {
+		if (codec->static_pt == MC_PT_DYNAMIC)
+			return MC_EINVAL;
+		wire->payload_type = codec->static_pt;
+	}
+	if (target->tx_payload_type < 0)
+		wire->tx_payload_type = wire->payload_type;
+	if (codec->clock_rate == 8000 && !wire->cn_payload_type)
+		wire->cn_payload_type = CN_PT_8K;
+	else if (codec->clock_rate != 8000 && wire->cn_payload_type == CN_PT_8K)
+		wire->cn_payload_type = 0;
+	wire->codec = codec;
+	return MC_OK;
+}
+
+int mc_leg_resolve(const struct mc_leg *leg, struct mc_leg_wire *wire,
+		   const struct mc_leg_target *target)
+{
+	struct mc_leg_wire next = *wire;
+	int rc = MC_OK;
+
+	if (target->payload_type > 127 || target->tx_payload_type > 127 ||
+	    target->event_payload_type > 127 || target->cn_payload_type > 127 ||
+	    target->ptime_ms > MC_PTIME_MAX_MS ||
+	    (target->remote && !address_ok(target->remote, target->remote_len)))
+		return MC_EINVAL;
+	if (target->payload_type >= 0)
+		next.payload_type = next.tx_payload_type = (uint8_t)target->payload_type;
+	if (target->tx_payload_type >= 0)
+		next.tx_payload_type = (uint8_t)target->tx_payload_type;
+	if (target->codec)
+		rc = take_codec(leg, &next, target);
+	if (rc < 0)
+		return rc;
+	if (target->event_payload_type >= 0)
+		next.event_payload_type = (uint8_t)target->event_payload_type;
+	if (target->cn_payload_type >= 0)
+		next.cn_payload_type = (uint8_t)target->cn_payload_type;
+	if (target->ptime_ms)
+		next.ptime_ms = (uint8_t)target->ptime_ms;
+	if (!ptime_ok(next.codec, next.ptime_ms))
+		return MC_EINVAL;
+	next.remote = (struct mc_udp_addr){.len = 0};
+	if (target->remote) {
+		next.remote.len = target->remote_len;
+		memcpy(&next.remote.sa, target->remote, target->remote_len);
+	}
+	*wire = next;
+	return MC_OK;
 }
 
 void mc_leg_deinit(struct mc_leg *leg)

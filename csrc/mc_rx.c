@@ -67,6 +67,18 @@ static uint32_t packet_ms(const struct mc_rx_cfg *cfg)
 	return cfg->max_packet_ms ? cfg->max_packet_ms : 60;
 }
 
+/* Bytes for a decoder of any of the codecs. */
+static size_t dec_bytes(const struct mc_rx_cfg *cfg)
+{
+	size_t most = cfg->codec->dec_size ? cfg->codec->dec_size(cfg->srate) : 0;
+	for (size_t i = 0; i < cfg->other_count; i++) {
+		const struct mc_codec *codec = cfg->others[i];
+		size_t n = codec->dec_size ? codec->dec_size(cfg->srate) : 0;
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
 static int lay_out(const struct mc_rx_cfg *cfg, struct layout *l)
 {
 	struct mc_jbuf_cfg j;
@@ -86,7 +98,7 @@ static int lay_out(const struct mc_rx_cfg *cfg, struct layout *l)
 	l->plc = l->jbuf + mc_align(mc_jbuf_size(&j));
 	l->cng = l->plc + mc_align(mc_plc_size(&p));
 	l->dec = l->cng + mc_align(mc_cng_size(&c));
-	l->line = l->dec + mc_align(cfg->codec->dec_size ? cfg->codec->dec_size(cfg->srate) : 0);
+	l->line = l->dec + mc_align(dec_bytes(cfg));
 	l->total = l->line + mc_align(l->line_cap * sizeof(int16_t));
 	return MC_OK;
 }
@@ -124,6 +136,9 @@ int mc_rx_init(struct mc_rx **out, void *mem, size_t size, const struct mc_rx_cf
 		rc = mc_plc_init(&rx->plc, base + l.plc, l.cng - l.plc, &p);
 	if (rc == MC_OK)
 		rc = mc_cng_init(&rx->cng, base + l.cng, l.dec - l.cng, &c);
+	for (size_t i = 0; i < cfg->other_count && rc == MC_OK; i++)
+		if (cfg->others[i]->dec_init)
+			rc = cfg->others[i]->dec_init(rx->dec, rx->srate);
 	if (rc == MC_OK && cfg->codec->dec_init)
 		rc = cfg->codec->dec_init(rx->dec, rx->srate);
 	if (rc < 0)
@@ -164,6 +179,13 @@ void mc_rx_restart(struct mc_rx *rx)
 	new_decoder(rx);
 	rx->restarted = rx->has_ts;
 	rx->told_noise = 0;
+}
+
+void mc_rx_change(struct mc_rx *rx, const struct mc_codec *codec)
+{
+	rx->codec = codec;
+	mc_jbuf_set_clock(rx->jbuf, codec->clock_rate);
+	mc_rx_restart(rx);
 }
 
 static uint32_t to_ts(const struct mc_rx *rx, uint64_t samples)
@@ -207,6 +229,11 @@ int mc_rx_put(struct mc_rx *rx, const uint8_t *payload, size_t n, enum mc_jbuf_k
 		rx->told_noise = 0;
 	}
 	return rc;
+}
+
+void mc_rx_other(struct mc_rx *rx, uint16_t seq)
+{
+	mc_jbuf_other(rx->jbuf, seq);
 }
 
 /* --- filling the line ------------------------------------------------------------------- */

@@ -34,11 +34,13 @@
 #include "mc_types.h"
 
 struct mc_rx_cfg {
-	const struct mc_codec *codec; /* must outlive the stream */
-	uint32_t srate;               /* Hz of the PCM, a leg rate; what codec decodes to */
-	uint16_t slots;               /* packets of 20 ms that fit; 0 = 64 */
-	uint16_t slot_bytes;          /* payload of 20 ms; 0 = 160. A longer one takes several */
-	uint16_t min_ms;              /* delay target limits and start; 0 = 10, 400, 40 */
+	const struct mc_codec *codec;         /* must outlive the stream */
+	const struct mc_codec *const *others; /* that mc_rx_change() may choose, at the same rate */
+	size_t other_count;
+	uint32_t srate;      /* Hz of the PCM, a leg rate; what codec decodes to */
+	uint16_t slots;      /* packets of 20 ms that fit; 0 = 64 */
+	uint16_t slot_bytes; /* payload of 20 ms; 0 = 160. A longer one takes several */
+	uint16_t min_ms;     /* delay target limits and start; 0 = 10, 400, 40 */
 	uint16_t max_ms;
 	uint16_t start_ms;
 	uint16_t max_packet_ms; /* longest packet, 20 … 120; 0 = 60 */
@@ -87,12 +89,17 @@ void mc_rx_reset(struct mc_rx *rx);
 /** The sender starts anew (SSRC or timestamp change): what is queued is dropped, what is decoded
  *  runs out, the next audio is cross-faded in. Counters and delay statistics are kept. */
 void mc_rx_restart(struct mc_rx *rx);
+/** As mc_rx_restart(), and what comes is of another codec: its own, or one of others. */
+void mc_rx_change(struct mc_rx *rx, const struct mc_codec *codec);
 
 /** One RTP payload. kind: MC_JBUF_AUDIO, or MC_JBUF_CN for RFC 3389. The payload is copied.
  *  return MC_OK | MC_ELATE | MC_EDUP | MC_EFULL | MC_EINVAL (see mc_jbuf_put) |
  *  MC_EBADMSG (no whole packet of this codec, or longer than max_packet_ms). */
 int mc_rx_put(struct mc_rx *rx, const uint8_t *payload, size_t n, enum mc_jbuf_kind kind,
 	      uint16_t seq, uint32_t ts, uint64_t now_us);
+/** A packet without audio took this sequence number: it is no loss, and replaces what would have
+ *  been played. */
+void mc_rx_other(struct mc_rx *rx, uint16_t seq);
 /** One frame: pcm [srate / 50 samples], always filled. now_us: time of the tick. */
 void mc_rx_pull(struct mc_rx *rx, int16_t *pcm, uint64_t now_us, struct mc_rx_info *info);
 void mc_rx_stats(const struct mc_rx *rx, struct mc_rx_stats *stats);

@@ -10,6 +10,8 @@
 
 #include "mediacore.h"
 
+enum { PORT_ATTEMPTS = 8 }; /* for a free port that somebody else took meanwhile */
+
 static int parse_host(const char *host, uint16_t port, struct mc_udp_addr *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -30,14 +32,59 @@ static int parse_host(const char *host, uint16_t port, struct mc_udp_addr *out)
 	return MC_EINVAL;
 }
 
+static uint16_t port_of(const struct mc_udp_addr *addr)
+{
+	return ntohs(addr->sa.any.sa_family == AF_INET
+			     ? ((const struct sockaddr_in *)&addr->sa)->sin_port
+			     : ((const struct sockaddr_in6 *)&addr->sa)->sin6_port);
+}
+
+/* A port that was free a moment ago, or 0. */
+static uint16_t free_port(const struct mc_udp_addr *any)
+{
+	struct mc_udp_addr addr = *any;
+	uint16_t port = 0;
+	int fd = socket(addr.sa.any.sa_family, SOCK_DGRAM, 0);
+	if (fd < 0)
+		return 0;
+	if (bind(fd, (struct sockaddr *)&addr.sa, addr.len) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&addr.sa, &addr.len) == 0)
+		port = port_of(&addr);
+	close(fd);
+	return port;
+}
+
+static int open_at(const char *host, uint16_t port, uint16_t *bound_port);
+
+/* Linux takes a port away from a socket on mc_udp_disconnect() unless it was bound by number, so a
+ * free one is looked up first. */
 int mc_udp_open(const char *host, uint16_t port, uint16_t *bound_port)
+{
+	struct mc_udp_addr any;
+	int rc = parse_host(host, port, &any);
+	if (rc < 0)
+		return rc;
+	if (port)
+		return open_at(host, port, bound_port);
+	for (int i = 0; i < PORT_ATTEMPTS; i++) {
+		port = free_port(&any);
+		if (!port)
+			return MC_EIO;
+		rc = open_at(host, port, bound_port);
+		if (rc >= 0 || errno != EADDRINUSE)
+			return rc;
+	}
+	return rc;
+}
+
+static int open_at(const char *host, uint16_t port, uint16_t *bound_port)
 {
 	struct mc_udp_addr addr;
 	int rc = parse_host(host, port, &addr);
 	if (rc < 0)
 		return rc;
 
-	int fd = socket(addr.sa.ss_family, SOCK_DGRAM, 0);
+	int fd = socket(addr.sa.any.sa_family, SOCK_DGRAM, 0);
 	if (fd < 0)
 		return MC_EIO;
 	rc = MC_EIO;
@@ -54,12 +101,12 @@ int mc_udp_open(const char *host, uint16_t port, uint16_t *bound_port)
 	if (getsockname(fd, (struct sockaddr *)&addr.sa, &addr.len) < 0)
 		goto fail;
 	if (bound_port)
-		*bound_port = ntohs(addr.sa.ss_family == AF_INET
-					    ? ((struct sockaddr_in *)&addr.sa)->sin_port
-					    : ((struct sockaddr_in6 *)&addr.sa)->sin6_port);
+		*bound_port = port_of(&addr);
 	return fd;
-fail:
+fail:;
+	int reason = errno;
 	close(fd);
+	errno = reason;
 	return rc;
 }
 
@@ -150,11 +197,17 @@ int mc_udp_connect(int fd, const struct mc_udp_addr *to)
 	return connect(fd, (const struct sockaddr *)&to->sa, to->len) < 0 ? MC_EIO : MC_OK;
 }
 
+void mc_udp_disconnect(int fd)
+{
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+	(void)connect(fd, &none, sizeof(none)); /* BSDs report an error and disconnect */
+}
+
 bool mc_udp_same(const struct mc_udp_addr *a, const struct mc_udp_addr *b)
 {
-	if (a->sa.ss_family != b->sa.ss_family)
+	if (a->sa.any.sa_family != b->sa.any.sa_family)
 		return false;
-	if (a->sa.ss_family == AF_INET) {
+	if (a->sa.any.sa_family == AF_INET) {
 		const struct sockaddr_in *x = (const struct sockaddr_in *)&a->sa;
 		const struct sockaddr_in *y = (const struct sockaddr_in *)&b->sa;
 		return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;

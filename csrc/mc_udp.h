@@ -14,7 +14,11 @@
 enum { MC_UDP_BATCH = 16 };
 
 struct mc_udp_addr {
-	struct sockaddr_storage sa;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} sa;
 	socklen_t len; /* 0: none */
 };
 
@@ -39,6 +43,9 @@ int mc_udp_send(int fd, const uint8_t *data, size_t n, const struct mc_udp_addr 
 
 /** Fix the remote side: the kernel then drops other sources. return 0 | MC_EIO */
 int mc_udp_connect(int fd, const struct mc_udp_addr *to);
+
+/** Undo mc_udp_connect(); the port stays. */
+void mc_udp_disconnect(int fd);
 
 bool mc_udp_same(const struct mc_udp_addr *a, const struct mc_udp_addr *b);
 

@@ -61,7 +61,7 @@ enum mc_event_kind {
 	MC_EV_UTTERANCE_REFUSED,  /* stale generation, or the utterance queue is full */
 	MC_EV_DIGIT,      /* a: ASCII digit; b: duration ms; position: enum mc_digit_source */
 	MC_EV_TONE,       /* a: tone kind; b: length so far, ms */
-	MC_EV_MEDIA_LOST, /* a: ms without a packet */
+	MC_EV_MEDIA_LOST, /* a: ms without a packet; b: enum mc_media_loss */
 	MC_EV_MEDIA_RESUMED,
 	MC_EV_TAP_READY, /* a: taps with data (bits of enum mc_tap) */
 	MC_EV_OVERRUN,   /* events were lost: a: how many. Resynchronise from snapshots */
@@ -80,8 +80,15 @@ enum mc_cut_cause {
 };
 
 enum mc_digit_source {
-	MC_DIGIT_EVENT = 0,  /* RFC 4733 */
-	MC_DIGIT_IN_BAND = 1 /* heard in the audio */
+	MC_DIGIT_EVENT = 0,     /* RFC 4733 */
+	MC_DIGIT_IN_BAND = 1,   /* heard in the audio */
+	MC_DIGIT_SIGNALLED = 2, /* mc_leg_push_digit() */
+};
+
+enum mc_media_loss {
+	MC_LOSS_NEVER = 0,   /* nothing came since the leg opened or was given a new address */
+	MC_LOSS_STOPPED = 1, /* it came and stopped */
+	MC_LOSS_ON_HOLD = 2, /* nothing came while held, or while one direction is off */
 };
 
 /* One event, 72 bytes. Fields that a kind does not name are 0. */
@@ -132,6 +139,20 @@ enum mc_rtcp_mode {
 	MC_RTCP_PAIR = 2, /* on port + 1 */
 };
 
+/* Whose RTP a leg takes. Once a source is locked the kernel drops everybody else. */
+enum mc_latch {
+	/* Symmetric RTP, RFC 4961: `remote` when it sends, else the first other source that sends
+	 * one consistent stream. What does not belong to the locked source is never heard. */
+	MC_LATCH_LEARN = 0,
+	MC_LATCH_STRICT = 1, /* `remote` and nobody else */
+};
+
+enum {
+	MC_LEG_CODECS = 4,        /* codecs that a leg may change to */
+	MC_RELATCH_MIN_MS = 5000, /* shortest silence that may unlock a source */
+	MC_PTIME_MAX_MS = 60,
+};
+
 enum mc_tap {
 	MC_TAP_RX = 1u << 0,     /* the caller: int16 mono */
 	MC_TAP_RECORD = 1u << 1, /* stereo int16 (left caller, right sent), one clock */
@@ -166,14 +187,21 @@ struct mc_leg_cfg {
 	uint8_t payload_type;       /* 255 = the codec's static one */
 	uint8_t event_payload_type; /* RFC 4733; 0 = none */
 	uint8_t cn_payload_type;    /* 0 = 13 at 8 kHz, none otherwise */
-	uint32_t ptime_ms;          /* sent packets: 20 (default), 40 or 60 */
-	uint64_t seed;              /* first sequence number, timestamp, SSRC, noise */
+	bool asymmetric;            /* tx_payload_type holds; else it is payload_type */
+	uint8_t tx_payload_type;
+	const char *codecs[MC_LEG_CODECS]; /* others that mc_leg_retarget() may choose, at the
+					    * leg's rate; NULL ends the list */
+	uint32_t ptime_ms; /* sent packets: 10, 20 (default), 30, 40 or 60; Opus: 20 */
+	uint64_t seed;     /* first sequence number, timestamp, SSRC, noise */
 
 	int fd; /* UDP socket from mc_udp_open(), owned by the leg from now on; -1 = memory link */
 	int rtcp_fd;                   /* MC_RTCP_PAIR only; else -1 */
-	const struct sockaddr *remote; /* NULL = the first source that sends valid RTP */
+	const struct sockaddr *remote; /* announced address; NULL = not known, LEARN only */
 	uint32_t remote_len;
-	uint8_t rtcp; /* enum mc_rtcp_mode */
+	uint8_t latch;         /* enum mc_latch */
+	uint32_t relatch_ms;   /* LEARN: the lock ends after so long a silence; 0 = never */
+	uint32_t keepalive_ms; /* while sending is off, RFC 6263; 0 = never */
+	uint8_t rtcp;          /* enum mc_rtcp_mode */
 
 	uint16_t jitter_min_ms, jitter_max_ms; /* 0 = 20 and 400 */
 	uint16_t payload_max;  /* bytes that 20 ms of payload may have; 0 = by codec */
@@ -182,8 +210,11 @@ struct mc_leg_cfg {
 		speech_ms; /* agent audio kept in the core, 300 ms of it already played; 0 = 1600 */
 	uint32_t tap_ms;   /* tap audio kept for a late reader; 0 = 1000 */
 	uint32_t taps;     /* enum mc_tap bits */
-	uint32_t tap_block_ms;     /* MC_EV_TAP_READY each so many ms; 0 = 100 */
-	uint32_t media_lost_ms;    /* MC_EV_MEDIA_LOST after so long without a packet; 0 = never */
+	uint32_t tap_block_ms; /* MC_EV_TAP_READY each so many ms; 0 = 100 */
+	/* MC_EV_MEDIA_LOST after so long without a packet; 0 = never */
+	uint32_t media_first_ms;   /* nothing came yet */
+	uint32_t media_lost_ms;    /* it stopped */
+	uint32_t media_hold_ms;    /* while held, or while one direction is off */
 	uint64_t budget_ticks;     /* the leg closes itself after so many ticks; 0 = no limit */
 	int16_t vad_threshold_q15; /* speech probability; 0 = 16384; negative = no speech detection
 				    */
@@ -216,6 +247,10 @@ struct mc_leg_stats {
 	/* RTCP: what the far end says */
 	uint64_t rtt_us, far_lost_permille, far_jitter_us, rtcp_packets, rtcp_malformed;
 	uint64_t mos_x100; /* E-model estimate of what we receive, G.107; 0 = not known yet */
+	/* the far address */
+	uint64_t latches;     /* times a source was locked */
+	uint64_t rx_unwanted; /* packets of the far side dropped because receiving is off */
+	uint64_t keepalives;
 };
 
 /** Open a leg; it joins the next tick. Allocates; control thread.
@@ -241,6 +276,31 @@ int mc_leg_limit(struct mc_engine *engine, mc_handle leg, uint64_t ticks_from_no
  *  gives no events: one that was told ends with the hold, one that is on when the hold ends begins
  *  there. The bed, digits, taps and forks go on. */
 int mc_leg_hold(struct mc_engine *engine, mc_handle leg, bool on);
+
+/** A digit that came by signalling; comes out as MC_EV_DIGIT with MC_DIGIT_SIGNALLED.
+ *  return 0 | MC_EINVAL (not "0-9*#A-D") | MC_EFULL | MC_ENOENT */
+int mc_leg_push_digit(struct mc_engine *engine, mc_handle leg, char digit, uint32_t duration_ms);
+/** Directions of the media as agreed by signalling (RFC 3264 §6.1); both are on at first. Without
+ *  `send` only keep-alive and RTCP go out and the leg is as held, apart from what mc_leg_hold()
+ *  said. Without `receive` what comes is dropped. */
+int mc_leg_direction(struct mc_engine *engine, mc_handle leg, bool send, bool receive);
+
+/* A new answer or offer. */
+struct mc_leg_target {
+	const struct sockaddr *remote; /* NULL = not known: learned (LEARN) */
+	uint32_t remote_len;
+	const char *codec; /* NULL = as before; else the leg's own or one of cfg.codecs */
+	/* Negative = as before. event, cn: 0 = none. tx: as payload_type when that changes. */
+	int16_t payload_type, tx_payload_type, event_payload_type, cn_payload_type;
+	uint32_t ptime_ms; /* 0 = as before */
+};
+
+/** Send to, and hear, another address, codec or payload type from the next tick on. A source that
+ *  was locked stays only when it is the new address; under the old address anew it keeps
+ *  the first claim.
+ *  return 0 | MC_EINVAL | MC_ENOTSUP (codec not reserved, or not at the leg's rate) | MC_EFULL |
+ *  MC_ENOENT */
+int mc_leg_retarget(struct mc_engine *engine, mc_handle leg, const struct mc_leg_target *target);
 
 /* Memory link (fd = -1): packets instead of a socket; also the way in for other transports. */
 /** Give one received datagram to the leg. return 0 | MC_EFULL (dropped) | MC_EINVAL | MC_ENOENT */

@@ -1,3 +1,5 @@
+#include <stdbool.h>
+
 #include "mc_jbuf.h"
 #include "mc_test.h"
 
@@ -479,6 +481,83 @@ static void test_restart(void)
 	CHECK_EQ(stats(jb).target_ms, 40);
 }
 
+/* One key of three events between audio, in every order of the packets around it: no audio is
+ * taken for a duplicate, nothing counts as lost, nothing is concealed. */
+static void test_events_between_audio(void)
+{
+	/* seq 0..9; 4, 5, 6 are events; ts goes on through them */
+	static const uint16_t orders[][10] = {
+		{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {0, 1, 2, 4, 3, 5, 6, 7, 8, 9},
+		{0, 1, 2, 4, 5, 6, 3, 7, 8, 9}, {0, 1, 2, 3, 4, 6, 7, 5, 8, 9},
+		{0, 1, 2, 3, 7, 4, 5, 6, 8, 9}, {0, 1, 2, 3, 6, 4, 5, 7, 8, 9},
+	};
+	for (size_t k = 0; k < sizeof orders / sizeof *orders; k++)
+		for (uint32_t seq0 = 65530; seq0 < 65537; seq0 += 3) {
+			struct mc_jbuf_cfg cfg = {.clock_rate = 8000, .start_ms = 60};
+			struct mc_jbuf *jb = make(&cfg);
+			int played = 0, concealed = 0;
+			for (int ms = 0, i = 0; ms < 600; ms += 20, i++) {
+				if (i < 10) {
+					uint16_t s = orders[k][i], seq = (uint16_t)(seq0 + s);
+					if (s >= 4 && s <= 6)
+						mc_jbuf_other(jb, seq);
+					else
+						CHECK_EQ(put(jb, seq, s * 160u, ms), MC_OK);
+				}
+				struct mc_jbuf_next next = get(jb, ms + 1);
+				played += next.op == MC_JBUF_PLAY;
+				concealed += (next.op == MC_JBUF_LOST || next.op == MC_JBUF_WAIT) &&
+					     played < 7;
+			}
+			CHECK_EQ(played, 7);
+			CHECK_EQ(concealed, 0);
+			CHECK_EQ(stats(jb).lost, 0);
+			CHECK_EQ(stats(jb).duplicate, 0);
+		}
+}
+
+/* Lost audio next to events is still counted, and only that. */
+static void test_loss_around_events(void)
+{
+	struct mc_jbuf *jb = make_default();
+	for (int i = 0; i < 200; i++) {
+		uint16_t seq = (uint16_t)(65500 + i);
+		bool event = i % 20 >= 15, lost = i % 20 == 14 || i % 20 == 16;
+		if (event && !lost)
+			mc_jbuf_other(jb, seq);
+		else if (!lost)
+			CHECK_EQ(put(jb, seq, (uint32_t)i * TICK_TS, i * 20), MC_OK);
+		for (int more = 0; more < 2; more++)
+			(void)get(jb, i * 20 + 1);
+	}
+	/* Of each run of 20: one audio packet and one event packet. The last run is not over. */
+	CHECK_EQ(stats(jb).lost, 2 * 9);
+	CHECK_EQ(stats(jb).duplicate, 0);
+	mc_jbuf_other(jb, 65500); /* far behind */
+	mc_jbuf_other(jb, 30000); /* absurd */
+	CHECK_EQ(put(jb, (uint16_t)(65500 + 200), 200 * TICK_TS, 4000), MC_OK);
+}
+
+/* A key of 20 s: the numbers of the audio after it are far from those before. */
+static void test_a_long_key(void)
+{
+	struct mc_jbuf *jb = make_default();
+	int idle = 0, wait = 0;
+	for (int i = 0; i < 1100; i++) {
+		if (i < 50 || i >= 1050)
+			CHECK_EQ(put(jb, (uint16_t)i, (uint32_t)i * TICK_TS, i * 20), MC_OK);
+		else
+			mc_jbuf_other(jb, (uint16_t)i);
+		struct mc_jbuf_next next = get(jb, i * 20 + 1);
+		idle += i >= 50 && next.op == MC_JBUF_IDLE;
+		wait += next.op == MC_JBUF_WAIT || next.op == MC_JBUF_LOST;
+	}
+	CHECK(idle >= 990);
+	CHECK_EQ(wait, 0);
+	CHECK_EQ(stats(jb).lost, 0);
+	CHECK_EQ(stats(jb).refused, 0);
+}
+
 int main(void)
 {
 	RUN(test_config);
@@ -494,5 +573,8 @@ int main(void)
 	RUN(test_adapts);
 	RUN(test_random);
 	RUN(test_restart);
+	RUN(test_events_between_audio);
+	RUN(test_loss_around_events);
+	RUN(test_a_long_key);
 	return 0;
 }

@@ -32,6 +32,15 @@ class DigitSource(IntEnum):
 
     EVENT = 0
     IN_BAND = 1
+    SIGNALLED = 2
+
+
+class MediaLoss(IntEnum):
+    """What kind of silence on the wire a MediaLost tells."""
+
+    NEVER = 0  # nothing came since the leg opened or was given a new address
+    STOPPED = 1
+    ON_HOLD = 2  # nothing came while held, or while one direction is off
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +170,7 @@ class MediaLost(MediaEvent):
     """No packet for `silent_ms`."""
 
     silent_ms: int
+    kind: MediaLoss = MediaLoss.STOPPED
 
 
 @dataclass(frozen=True, slots=True)

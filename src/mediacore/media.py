@@ -29,6 +29,13 @@ class RtcpMode(IntEnum):
     PAIR = 2  # on the next port
 
 
+class Latch(IntEnum):
+    """Whose RTP a leg takes. Once a source is locked the kernel drops everybody else."""
+
+    LEARN = 0  # symmetric RTP (RFC 4961): `remote` if it sends, else the first consistent source
+    STRICT = 1  # `remote` and nobody else
+
+
 class Tap(IntFlag):
     """Copies of a leg's media that can be read."""
 
@@ -93,19 +100,27 @@ class LegConfig:
 
     codec: "PCMU", "PCMA", "G722", "L16" or "opus". srate_hz: rate of the leg [the codec's own].
     payload_type: RTP payload type, None = the codec's static one. event_payload_type: RFC 4733,
-    0 = none. cn_payload_type: comfort noise [13 at 8 kHz, else none]. ptime_ms: audio in a sent
-    packet, 20, 40 or 60. seed: first sequence number, timestamp, SSRC and noise.
+    0 = none. cn_payload_type: comfort noise [13 at 8 kHz, else none]. tx_payload_type: of what is
+    sent, None = payload_type. codecs: up to 4 others of the same leg rate to which
+    `Leg.retarget` may change. ptime_ms: audio in a sent packet, 10, 20, 30, 40 or 60 (opus: 20);
+    received packets may have any length up to 60. seed: first sequence number, timestamp, SSRC and
+    noise.
 
     fd: UDP socket that the leg owns from then on, -1 = memory link (push_packet, pull_packet).
-    rtcp_fd: second socket, RtcpMode.PAIR only. remote: numeric (host, port), None = the first
-    source of valid RTP. rtcp: where reports travel.
+    rtcp_fd: second socket, RtcpMode.PAIR only. remote: announced numeric (host, port), None = not
+    known. latch: whose RTP is taken. relatch_ms: Latch.LEARN looks for a source again after so
+    long a silence of the locked one, at least 5000, 0 = never. keepalive_ms: while the direction
+    says not to send, something goes out each so many milliseconds (RFC 6263), 0 = never. rtcp:
+    where reports travel.
 
     jitter_min_ms, jitter_max_ms: bounds of the buffer's delay [20, 400]. payload_max: bytes of a
     received payload [by codec]. jitter_slots: packets in the buffer [64]. speech_ms: agent audio
     kept in the core, 300 ms of it already played [1600]. tap_ms: tap audio kept for a late
     reader [1000]. taps: what can be read. tap_block_ms: TapReady each so many milliseconds [100].
-    media_lost_ms: MediaLost after so long without a packet, 0 = never. budget_ticks: 20 ms ticks
-    after which the leg closes itself, 0 = no limit.
+    media_first_ms, media_lost_ms, media_hold_ms: MediaLost after so long without a packet when
+    none came yet [None: media_lost_ms], when they stopped, and while the leg is held or one
+    direction is off; 0 = never. budget_ticks: 20 ms ticks after which the leg closes itself,
+    0 = no limit.
 
     vad_threshold_q15: probability that counts as speech, 32767 = certain [16384]; None = no speech
     detection. vad_onset_ms: speech before SpeechStarted [60]. vad_hangover_ms: silence before
@@ -118,11 +133,16 @@ class LegConfig:
     payload_type: int | None = None
     event_payload_type: int = 0
     cn_payload_type: int = 0
+    tx_payload_type: int | None = None
+    codecs: tuple[str, ...] = ()
     ptime_ms: int = 20
     seed: int = 0
     fd: int = -1
     rtcp_fd: int = -1
     remote: tuple[str, int] | None = None
+    latch: Latch = Latch.LEARN
+    relatch_ms: int = 0
+    keepalive_ms: int = 15_000
     rtcp: RtcpMode = RtcpMode.NONE
     jitter_min_ms: int = 0
     jitter_max_ms: int = 0
@@ -132,7 +152,9 @@ class LegConfig:
     tap_ms: int = 0
     taps: Tap = Tap.NONE
     tap_block_ms: int = 0
+    media_first_ms: int | None = None
     media_lost_ms: int = 0
+    media_hold_ms: int = 0
     budget_ticks: int = 0
     vad_threshold_q15: int | None = 0
     vad_onset_ms: int = 0
@@ -183,7 +205,9 @@ class LegStats:
     queued_samples: given to playout. played_samples: distinct samples put on the wire.
     wire_samples: put on the wire, replays after a resume included. mos_x100: estimate of the
     received quality by the E-model (G.107) times 100, 0 = not known yet. far_*: what the far end
-    reports by RTCP.
+    reports by RTCP. rx_stranger: datagrams that are not from the far side, as far as the kernel
+    does not drop them. rx_unwanted: packets of the far side dropped because receiving is off.
+    latches: times a source was locked. keepalives: packets sent to show life.
     """
 
     ticks: int
@@ -228,6 +252,9 @@ class LegStats:
     rtcp_packets: int
     rtcp_malformed: int
     mos_x100: int
+    latches: int = 0
+    rx_unwanted: int = 0
+    keepalives: int = 0
 
 
 class Note(NamedTuple):

@@ -56,6 +56,9 @@ cdef extern from "mediacore.h" nogil:
         MC_EV_TAP_READY
         MC_EV_OVERRUN
 
+    enum:
+        MC_LEG_CODECS
+
     enum mc_tap:
         MC_TAP_RX
         MC_TAP_RECORD
@@ -106,12 +109,18 @@ cdef extern from "mediacore.h" nogil:
         uint8_t payload_type
         uint8_t event_payload_type
         uint8_t cn_payload_type
+        bint asymmetric
+        uint8_t tx_payload_type
+        const char *codecs[4]
         uint32_t ptime_ms
         uint64_t seed
         int fd
         int rtcp_fd
         const sockaddr *remote
         uint32_t remote_len
+        uint8_t latch
+        uint32_t relatch_ms
+        uint32_t keepalive_ms
         uint8_t rtcp
         uint16_t jitter_min_ms
         uint16_t jitter_max_ms
@@ -121,7 +130,9 @@ cdef extern from "mediacore.h" nogil:
         uint32_t tap_ms
         uint32_t taps
         uint32_t tap_block_ms
+        uint32_t media_first_ms
         uint32_t media_lost_ms
+        uint32_t media_hold_ms
         uint64_t budget_ticks
         int16_t vad_threshold_q15
         uint16_t vad_onset_ms
@@ -173,6 +184,9 @@ cdef extern from "mediacore.h" nogil:
         uint64_t rtcp_packets
         uint64_t rtcp_malformed
         uint64_t mos_x100
+        uint64_t latches
+        uint64_t rx_unwanted
+        uint64_t keepalives
 
     int mc_leg_open(mc_engine *engine, const mc_leg_cfg *cfg, mc_handle *out) noexcept
     int mc_leg_close(mc_engine *engine, mc_handle leg) noexcept
@@ -181,6 +195,21 @@ cdef extern from "mediacore.h" nogil:
     size_t mc_leg_memory(const mc_leg_cfg *cfg) noexcept
     int mc_leg_limit(mc_engine *engine, mc_handle leg, uint64_t ticks_from_now) noexcept
     int mc_leg_hold(mc_engine *engine, mc_handle leg, bint on) noexcept
+    int mc_leg_push_digit(mc_engine *engine, mc_handle leg, char digit,
+                          uint32_t duration_ms) noexcept
+    int mc_leg_direction(mc_engine *engine, mc_handle leg, bint send, bint receive) noexcept
+
+    struct mc_leg_target:
+        const sockaddr *remote
+        uint32_t remote_len
+        const char *codec
+        int16_t payload_type
+        int16_t tx_payload_type
+        int16_t event_payload_type
+        int16_t cn_payload_type
+        uint32_t ptime_ms
+
+    int mc_leg_retarget(mc_engine *engine, mc_handle leg, const mc_leg_target *target) noexcept
     int mc_leg_push_packet(mc_engine *engine, mc_handle leg, const uint8_t *data,
                            size_t n) noexcept
     int mc_leg_pull_packet(mc_engine *engine, mc_handle leg, uint8_t *out, size_t cap) noexcept

@@ -112,6 +112,24 @@ class Leg:
         """Close by itself after so many more ticks; replaces the last one, 0 = no limit."""
     def hold(self, on: bool) -> None:
         """Silent and deaf in its bridge, voice paused, speech untold; bed, taps, forks go on."""
+    def push_digit(self, digit: str, duration_ms: int = 100) -> None:
+        """A digit "0-9*#A-D" that came by signalling: DigitReceived, DigitSource.SIGNALLED."""
+    def direction(self, send: bool, receive: bool) -> None:
+        """SDP direction. Not send: keep-alive only, and as held. Not receive: what comes is
+        dropped."""
+    def retarget(
+        self,
+        remote: tuple[str, int] | None,
+        *,
+        payload_type: int | None = None,
+        tx_payload_type: int | None = None,
+        event_payload_type: int | None = None,
+        cn_payload_type: int | None = None,
+        codec: str | None = None,
+        ptime_ms: int | None = None,
+    ) -> None:
+        """A new answer or offer. remote None = learn it; other None = as it is. Raises MediaError:
+        a codec that is not reserved (LegConfig.codecs), a value out of range."""
     def bed(self, pcm: Buffer, offset: int = 0) -> int:
         """Queue audio under the voice, at srate_hz. Returns samples taken, of 1.6 s."""
     def bed_room(self) -> int:

@@ -28,6 +28,7 @@ from mediacore.events import (
     LegClosed,
     LegOpened,
     MarkReached,
+    MediaLoss,
     MediaLost,
     MediaResumed,
     PlayoutCut,
@@ -134,7 +135,7 @@ cdef object to_event(const mc_event *ev):
     if kind == MC_EV_TONE:
         return ToneDetected(leg, tick, at, ev.a, ev.b)
     if kind == MC_EV_MEDIA_LOST:
-        return MediaLost(leg, tick, at, ev.a)
+        return MediaLost(leg, tick, at, ev.a, MediaLoss(ev.b))
     if kind == MC_EV_MEDIA_RESUMED:
         return MediaResumed(leg, tick, at)
     if kind == MC_EV_TAP_READY:
@@ -188,9 +189,11 @@ cdef uint32_t fill_address(sockaddr_storage *out, object address) except 0:
     raise MediaError(f"not a numeric address: {host!r}", MC_EINVAL)
 
 
-cdef int fill_leg_cfg(mc_leg_cfg *c, sockaddr_storage *remote, bytes codec,
+cdef int fill_leg_cfg(mc_leg_cfg *c, sockaddr_storage *remote, bytes codec, list others,
                       object config) except -1:
-    """Copy a LegConfig. `codec` and `remote` must outlive the use of *c."""
+    """Copy a LegConfig. `codec`, `others` and `remote` must outlive the use of *c."""
+    cdef bytes other
+    cdef Py_ssize_t i
     memset(c, 0, sizeof(c[0]))
     c.codec = codec
     c.fd = config.fd
@@ -199,11 +202,22 @@ cdef int fill_leg_cfg(mc_leg_cfg *c, sockaddr_storage *remote, bytes codec,
     c.payload_type = 255 if config.payload_type is None else config.payload_type
     c.event_payload_type = config.event_payload_type
     c.cn_payload_type = config.cn_payload_type
+    c.asymmetric = config.tx_payload_type is not None
+    if c.asymmetric:
+        c.tx_payload_type = config.tx_payload_type
+    if len(others) > MC_LEG_CODECS:
+        raise MediaError(f"a leg has at most {MC_LEG_CODECS} codecs to change to", MC_EINVAL)
+    for i in range(len(others)):
+        other = others[i]
+        c.codecs[i] = other
     c.ptime_ms = config.ptime_ms
     c.seed = config.seed
     if config.remote is not None:
         c.remote_len = fill_address(remote, config.remote)
         c.remote = <const sockaddr *>remote
+    c.latch = config.latch
+    c.relatch_ms = config.relatch_ms
+    c.keepalive_ms = config.keepalive_ms
     c.rtcp = config.rtcp
     c.jitter_min_ms = config.jitter_min_ms
     c.jitter_max_ms = config.jitter_max_ms
@@ -214,6 +228,9 @@ cdef int fill_leg_cfg(mc_leg_cfg *c, sockaddr_storage *remote, bytes codec,
     c.taps = config.taps
     c.tap_block_ms = config.tap_block_ms
     c.media_lost_ms = config.media_lost_ms
+    c.media_first_ms = \
+        config.media_lost_ms if config.media_first_ms is None else config.media_first_ms
+    c.media_hold_ms = config.media_hold_ms
     c.budget_ticks = config.budget_ticks
     c.vad_threshold_q15 = -1 if config.vad_threshold_q15 is None else config.vad_threshold_q15
     c.vad_onset_ms = config.vad_onset_ms
@@ -432,9 +449,10 @@ cdef class Engine:
         cdef int rc
         cdef mc_engine *engine = self.ptr()
         cdef bytes codec = config.codec.encode("ascii", "replace")
+        cdef list others = [name.encode("ascii", "replace") for name in config.codecs]
         self.reap()
         try:
-            fill_leg_cfg(&cfg, &remote, codec, config)
+            fill_leg_cfg(&cfg, &remote, codec, others, config)
         except BaseException as error:
             for fd in (config.fd, config.rtcp_fd):
                 if fd >= 0:
@@ -670,6 +688,57 @@ cdef class Leg:
         """Hold the leg or let it go: silent and deaf in its bridge, its voice paused, its speech
         without effect and untold. Bed, digits, taps and forks go on."""
         check(mc_leg_hold(self.ptr(), self.h, on), "hold")
+
+    # signalling
+
+    def push_digit(self, str digit, uint32_t duration_ms=100):
+        """A digit "0-9*#A-D" that came by signalling; comes out as DigitReceived with
+        DigitSource.SIGNALLED."""
+        cdef bytes text = digit.encode("ascii", "replace")
+        if len(text) != 1:
+            raise MediaError("push digit: one digit at a time", MC_EINVAL)
+        check(mc_leg_push_digit(self.ptr(), self.h, text[0], duration_ms), "push digit")
+
+    def direction(self, bint send, bint receive):
+        """Directions of the media as agreed by signalling (RFC 3264 section 6.1).
+
+        send=False: only keep-alive and RTCP go out and the leg is as held, apart from what hold()
+        said. receive=False: what comes is dropped.
+        """
+        check(mc_leg_direction(self.ptr(), self.h, send, receive), "direction")
+
+    def retarget(self, remote, *, payload_type=None, tx_payload_type=None,
+                 event_payload_type=None, cn_payload_type=None, codec=None, ptime_ms=None):
+        """A new answer or offer, from the next tick on. None leaves a value as it is.
+
+        remote: numeric (host, port), None = not known: the leg learns it. A locked source stays
+        only when the address is the announced one as before, or its own; otherwise latching
+        starts anew. codec: the leg's own or one of LegConfig.codecs. payload_type also sets
+        tx_payload_type unless that is given. event_payload_type, cn_payload_type: 0 = none.
+
+        Raises MediaError (the codec is not reserved or needs another leg rate, a value is out of
+        range), QueueFullError.
+        """
+        cdef mc_engine *engine = self.ptr()
+        cdef mc_leg_target target
+        cdef sockaddr_storage address
+        cdef bytes name
+        memset(&target, 0, sizeof(target))
+        try:
+            if remote is not None:
+                target.remote_len = fill_address(&address, remote)
+                target.remote = <const sockaddr *>&address
+            target.payload_type = -1 if payload_type is None else payload_type
+            target.tx_payload_type = -1 if tx_payload_type is None else tx_payload_type
+            target.event_payload_type = -1 if event_payload_type is None else event_payload_type
+            target.cn_payload_type = -1 if cn_payload_type is None else cn_payload_type
+            target.ptime_ms = 0 if ptime_ms is None else ptime_ms
+        except OverflowError as error:
+            raise MediaError(f"retarget: {error}", MC_EINVAL) from None
+        if codec is not None:
+            name = codec.encode("ascii", "replace")
+            target.codec = name
+        check(mc_leg_retarget(engine, self.h, &target), "retarget")
 
     # the bed
 

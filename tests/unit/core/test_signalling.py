@@ -1,0 +1,197 @@
+"""What signalling tells a leg: directions, a new target, digits."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from mediacore import _core
+from mediacore.errors import MediaError
+from mediacore.events import DigitReceived, DigitSource, MediaLoss, MediaLost, MediaResumed
+from mediacore.media import LegConfig
+
+FRAME_TS = 160
+
+
+@pytest.fixture
+def link(engine: _core.Engine) -> Iterator[Link]:
+    link = Link(engine)
+    yield link
+    if not link.leg.closed:
+        link.leg.close()
+
+
+class Link:
+    """A leg on a memory link, ticked by hand."""
+
+    def __init__(self, engine: _core.Engine) -> None:
+        self.engine = engine
+        self.now_us = 1_000_000
+        self.seq = 0
+        self.leg = self.open(LegConfig())
+
+    def open(self, config: LegConfig) -> _core.Leg:
+        if hasattr(self, "leg"):
+            self.leg.close()
+        self.leg = self.engine.open_leg(config)
+        return self.leg
+
+    def talk(self, payload_type: int = 0, payload: bytes = b"\x55" * FRAME_TS) -> None:
+        header = struct.pack(">BBHII", 0x80, payload_type, self.seq, self.seq * FRAME_TS, 77)
+        self.seq += 1
+        self.leg.push_packet(header + payload)
+
+    def ticks(self, n: int) -> list[object]:
+        self.now_us = self.engine.tick_many(self.now_us, n)
+        return list(self.engine.poll())
+
+    def sent(self) -> list[tuple[int, int, int, int]]:
+        """(payload type with marker, sequence number, timestamp, payload bytes) of each packet."""
+        out = []
+        while (packet := self.leg.pull_packet()) is not None:
+            _, kind, seq, ts = struct.unpack(">BBHI", packet[:8])
+            out.append((kind, seq, ts, len(packet) - 12))
+        return out
+
+
+def test_a_signalled_digit_comes_out_as_a_digit(link: Link) -> None:
+    link.leg.push_digit("5", 120)
+    link.leg.push_digit("a")
+    digits = [e for e in link.ticks(1) if isinstance(e, DigitReceived)]
+    assert [(d.digit, d.duration_ms, d.source) for d in digits] == [
+        ("5", 120, DigitSource.SIGNALLED),
+        ("A", 100, DigitSource.SIGNALLED),
+    ]
+    for bad in ("", "12", "x", "é"):
+        with pytest.raises(MediaError):
+            link.leg.push_digit(bad)
+
+
+def test_without_sending_only_keep_alive_goes_out(link: Link) -> None:
+    link.open(LegConfig(keepalive_ms=200))
+    link.ticks(3)
+    before = link.sent()
+    assert len(before) == 3
+    link.leg.direction(send=False, receive=True)
+    link.ticks(25)
+    alive = link.sent()
+    assert [kind for kind, *_ in alive] == [13, 13]
+    link.leg.direction(send=True, receive=True)
+    link.ticks(2)
+    after = link.sent()
+    assert [kind for kind, *_ in after] == [0x80, 0]  # the marker begins a talkspurt
+    seqs = [seq for _, seq, *_ in before + alive + after]
+    assert seqs == [(seqs[0] + i) & 0xFFFF for i in range(len(seqs))]
+    assert (after[0][2] - before[-1][2]) & 0xFFFFFFFF == 26 * FRAME_TS
+
+
+def test_without_sending_the_voice_waits_and_hold_keeps_its_own_state(link: Link) -> None:
+    link.ticks(1)
+    link.leg.hold(on=True)
+    link.leg.direction(send=False, receive=True)
+    link.leg.begin(1, 0)
+    assert link.leg.say(b"\x01\x20" * 160) == 160
+    link.leg.end()
+    link.ticks(5)
+    link.leg.direction(send=True, receive=True)
+    link.ticks(5)
+    assert link.leg.stats().played_samples == 0
+    link.leg.hold(on=False)
+    link.ticks(5)
+    assert link.leg.stats().played_samples == 160
+
+
+def test_without_receiving_what_comes_is_dropped(link: Link) -> None:
+    for _ in range(10):
+        link.talk()
+        link.ticks(1)
+    link.leg.direction(send=True, receive=False)
+    for _ in range(10):
+        link.talk()
+        link.ticks(1)
+    stats = link.leg.stats()
+    assert stats.rx_packets == 10
+    assert stats.rx_unwanted == 10
+    link.leg.direction(send=True, receive=True)
+    for _ in range(10):
+        link.talk()
+        link.ticks(1)
+    stats = link.leg.stats()
+    assert stats.rx_packets == 20
+    assert stats.rx_lost == 0
+    assert stats.rx_concealed_samples == 0
+
+
+def test_another_codec_and_other_payload_types(link: Link) -> None:
+    link.open(LegConfig(codecs=("PCMA", "L16"), event_payload_type=101))
+    link.talk()
+    link.ticks(1)
+    link.leg.retarget(None, codec="PCMA", tx_payload_type=99, event_payload_type=96, ptime_ms=10)
+    link.ticks(1)
+    link.talk(8, b"\x2a" * FRAME_TS)
+    link.talk(0)
+    link.ticks(1)
+    assert link.leg.stats().rx_wrong_pt == 1
+    assert [(kind & 127, n) for kind, _, _, n in link.sent()] == [(0, 160), *[(99, 80)] * 4]
+    with pytest.raises(MediaError):
+        link.leg.retarget(None, codec="L16")  # no static payload type
+    link.leg.retarget(None, codec="L16", payload_type=97, ptime_ms=20)
+    link.leg.send_digits("1")
+    link.ticks(2)
+    assert {(kind & 127, n) for kind, _, _, n in link.sent()} == {(96, 4)}
+    for bad in (
+        {"codec": "G722"},
+        {"codec": "opus"},
+        {"ptime_ms": 25},
+        {"payload_type": 128},
+        {"event_payload_type": 1 << 20},
+    ):
+        with pytest.raises(MediaError):
+            link.leg.retarget(None, **bad)
+    with pytest.raises(MediaError):
+        link.leg.retarget(("a.example", 5000))
+
+
+@pytest.mark.parametrize("ptime_ms", [10, 20, 30, 40, 60])
+def test_sent_packets_are_as_long_as_asked(link: Link, ptime_ms: int) -> None:
+    link.open(LegConfig(ptime_ms=ptime_ms))
+    sent = []
+    for _ in range(60):
+        link.ticks(1)
+        sent += link.sent()
+    assert {n for *_, n in sent} == {ptime_ms * 8}
+    assert len(sent) == 60 * 20 // ptime_ms
+    steps = {(b[2] - a[2]) & 0xFFFFFFFF for a, b in itertools.pairwise(sent)}
+    assert steps == {ptime_ms * 8}
+
+
+def test_the_kinds_of_media_loss(link: Link) -> None:
+    link.open(LegConfig(media_first_ms=300, media_lost_ms=100, media_hold_ms=200))
+
+    def lost(n: int) -> list[tuple[MediaLoss, int]]:
+        return [(e.kind, e.silent_ms) for e in link.ticks(n) if isinstance(e, MediaLost)]
+
+    assert lost(15) == []
+    assert lost(1) == [(MediaLoss.NEVER, 300)]
+    link.talk()
+    assert any(isinstance(e, MediaResumed) for e in link.ticks(1))
+    assert lost(10) == [(MediaLoss.STOPPED, 100)]
+    link.talk()
+    link.leg.hold(on=True)
+    assert lost(10) == []
+    assert lost(2) == [(MediaLoss.ON_HOLD, 200)]
+    link.talk()
+    link.leg.hold(on=False)
+    link.leg.direction(send=True, receive=False)
+    assert lost(10) == []
+    assert lost(2) == [(MediaLoss.ON_HOLD, 200)]
+
+
+def test_media_that_never_came_is_lost_media_unless_told_apart(link: Link) -> None:
+    link.open(LegConfig(media_lost_ms=100))
+    assert [e.kind for e in link.ticks(10) if isinstance(e, MediaLost)] == [MediaLoss.NEVER]
+    link.open(LegConfig(media_lost_ms=100, media_first_ms=0))
+    assert not [e for e in link.ticks(50) if isinstance(e, MediaLost)]
