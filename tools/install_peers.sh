@@ -10,9 +10,7 @@ asterisk() {
 	local root=$1 mirror
 	[ -x "$root/usr/sbin/asterisk" ] && return
 	command -v debootstrap >/dev/null || install debootstrap
-	mirror=$(awk '/^deb / { for (i = 2; i <= NF; i++) if ($i ~ /^https?:/) { print $i; exit } }
-		/^URIs:/ { print $2; exit }' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-		head -1)
+	mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -1)
 	debootstrap --variant=minbase \
 		--include=asterisk,asterisk-modules,asterisk-core-sounds-en-wav sid "$root" "$mirror"
 }

@@ -74,6 +74,7 @@ LINE_LEG: Final = LegConfig(
     bed=True,
     detect_dtmf=True,
     detect_tones=0xE0,  # fax CNG and CED, voicemail beep
+    media_first_ms=30_000,
     media_lost_ms=5_000,
 )
 """What a gateway's legs need for a call to be run on them."""
