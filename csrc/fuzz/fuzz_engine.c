@@ -140,13 +140,14 @@ static void open_leg(struct party *party, struct reader *in)
 		      {"L16", 16000, 96},  {"L16", 8000, 97},   {"nothing", 8000, 98}};
 	if (party->open)
 		return;
+	static const uint8_t ptimes[] = {10, 20, 30, 40, 60, 80, 20, 25};
 	uint8_t pick = byte(in), flags = byte(in);
 	struct mc_leg_cfg cfg = {
 		.codec = codecs[pick % 6].name,
 		.srate = codecs[pick % 6].srate,
 		.payload_type = codecs[pick % 6].pt,
 		.event_payload_type = flags & 1 ? 101 : 0,
-		.ptime_ms = 20 * (1 + byte(in) % 4),
+		.ptime_ms = ptimes[byte(in) % 8],
 		.seed = word(in),
 		.fd = -1,
 		.rtcp = flags & 2 ? MC_RTCP_MUX : MC_RTCP_NONE,
@@ -158,6 +159,11 @@ static void open_leg(struct party *party, struct reader *in)
 		.taps = byte(in) & 7,
 		.tap_ms = byte(in) * 8,
 		.media_lost_ms = byte(in) * 16,
+		.media_first_ms = flags & 64 ? 100 : 0,
+		.media_hold_ms = flags & 64 ? 200 : 0,
+		.keepalive_ms = flags & 128 ? 40 : 0,
+		.asymmetric = flags & 128,
+		.tx_payload_type = 99,
 		.budget_ticks = flags & 4 ? byte(in) : 0,
 		.vad_threshold_q15 = (int16_t)(flags & 8 ? -1 : byte(in) * 128),
 		.vad_onset_ms = byte(in),
@@ -165,6 +171,12 @@ static void open_leg(struct party *party, struct reader *in)
 		.detect_dtmf = flags & 16,
 		.detect_tones = flags & 32 ? 0xFF : 0,
 	};
+	if (flags & 64) { /* every other codec of the same rate */
+		bool wide = codecs[pick % 6].srate == 16000;
+		cfg.codecs[0] = wide ? "G722" : "PCMU";
+		cfg.codecs[1] = "L16";
+		cfg.codecs[2] = wide ? NULL : "PCMA";
+	}
 	mc_handle leg;
 	if (mc_leg_open(engine, &cfg, &leg) == 0)
 		*party = (struct party){.leg = leg, .open = true, .srate = cfg.srate};
@@ -246,6 +258,31 @@ static void speech(struct party *party, struct reader *in)
 	}
 }
 
+static void signalling(struct party *party, struct reader *in)
+{
+	static const char *const names[] = {NULL, "PCMU", "PCMA", "G722", "L16", "opus", "", NULL};
+	uint8_t what = byte(in);
+	struct mc_leg_target target = {
+		.codec = names[what >> 2 & 7],
+		.payload_type = (int16_t)(what & 32 ? -1 : byte(in) - 8),
+		.tx_payload_type = (int16_t)(what & 64 ? -1 : byte(in)),
+		.event_payload_type = (int16_t)(what & 128 ? 101 : -1),
+		.cn_payload_type = (int16_t)(byte(in) - 128),
+		.ptime_ms = 10u * (byte(in) % 8u),
+	};
+	switch (what & 3) {
+	case 0:
+		(void)mc_leg_push_digit(engine, party->leg, (char)byte(in), word(in));
+		break;
+	case 1:
+		(void)mc_leg_direction(engine, party->leg, what & 4, what & 8);
+		break;
+	default:
+		(void)mc_leg_retarget(engine, party->leg, &target);
+		break;
+	}
+}
+
 static void control(struct party *party, struct reader *in)
 {
 	static int16_t bed_pcm[2048];
@@ -258,7 +295,7 @@ static void control(struct party *party, struct reader *in)
 				     .resume_ms = byte(in) * 4,
 				     .protect_ms = byte(in),
 				     .protect_mark = byte(in)};
-	switch (what % 11) {
+	switch (what % 12) {
 	case 0:
 		(void)mc_leg_pause(engine, party->leg);
 		break;
@@ -294,6 +331,9 @@ static void control(struct party *party, struct reader *in)
 		else
 			(void)mc_leg_fork(engine, party->leg, parties[byte(in) % LEGS].leg,
 					  byte(in) % 5);
+		break;
+	case 10:
+		signalling(party, in);
 		break;
 	default:
 		(void)mc_leg_arm(engine, party->leg, &policy);

@@ -183,6 +183,12 @@ static struct mc_leg_cfg full_cfg(const struct pair *pair, uint64_t seed)
 		.rtcp = MC_RTCP_MUX,
 		.taps = MC_TAP_RX | MC_TAP_RECORD | MC_TAP_NOTES,
 		.media_lost_ms = 100,
+		.media_first_ms = 100,
+		.media_hold_ms = 100,
+		.keepalive_ms = 100,
+		/* its own, and others of its rate */
+		.codecs = {pair->srate == 8000 ? "PCMU" : "G722",
+			   pair->srate == 8000 ? "PCMA" : "L16", mc_opus_version() ? "opus" : NULL},
 		.bed = true,
 		.detect_dtmf = true,
 		.detect_tones = 0xFFFFFFFF,
@@ -228,6 +234,24 @@ static void speak(struct mc_engine *engine, struct pair *pair, mc_handle leg, co
 	CHECK(mc_leg_say(engine, leg, pcm, SPEECH) >= 0);
 	CHECK_EQ(mc_leg_mark(engine, leg, 1, 1000), 0);
 	CHECK_EQ(mc_leg_say_end(engine, leg), 0);
+}
+
+static void signal(struct mc_engine *engine, mc_handle leg, uint32_t srate, uint32_t what)
+{
+	static const char *const narrow[] = {"PCMU", "PCMA"}, *const wide[] = {"G722", "L16"};
+	static const uint8_t ptimes[] = {10, 20, 30, 40};
+	const char *codec = srate == 8000 ? narrow[what >> 4 & 1] : wide[what >> 4 & 1];
+	struct mc_leg_target target = {
+		.codec = codec,
+		.payload_type = (int16_t)(strcmp(codec, "L16") ? -1 : 96),
+		.tx_payload_type = -1,
+		.event_payload_type = 101,
+		.cn_payload_type = -1,
+		.ptime_ms = ptimes[what >> 5 & 3],
+	};
+	CHECK_EQ(mc_leg_push_digit(engine, leg, '7', 100), 0);
+	CHECK_EQ(mc_leg_direction(engine, leg, what & 128, what & 256), 0);
+	CHECK_EQ(mc_leg_retarget(engine, leg, &target), 0);
 }
 
 static void command(struct mc_engine *engine, struct pair *pair, uint32_t what)
@@ -319,6 +343,15 @@ static void test_no_call_in_ten_thousand_ticks(void)
 		}
 		if (tick % 50 == 0)
 			CHECK(mc_leg_bed(engine, pair->agent, pcm, SPEECH) >= 0);
+		if (tick % 97 == 0) {
+			uint32_t what = test_rand(&rng);
+			signal(engine, pair->agent, pair->srate, what);
+			signal(engine, pair->caller, pair->srate, what);
+		}
+		if (tick % 97 == 30) { /* both ways again */
+			CHECK_EQ(mc_leg_direction(engine, pair->agent, true, true), 0);
+			CHECK_EQ(mc_leg_direction(engine, pair->caller, true, true), 0);
+		}
 		if (tick % 13 == 0)
 			command(engine, pair, test_rand(&rng));
 		drain(engine, pair->agent);
@@ -339,7 +372,7 @@ static void test_no_call_in_ten_thousand_ticks(void)
 		}
 	for (size_t i = 0; i < n; i++) {
 		CHECK_EQ(mc_leg_stats(engine, pairs[i].agent, &stats), 0);
-		CHECK(stats.rx_packets > 9000 && stats.rx_concealed_samples > 0);
+		CHECK(stats.rx_packets > 5000 && stats.rx_concealed_samples > 0);
 		CHECK(stats.rtcp_packets > 10 && stats.wire_samples > 10000);
 		CHECK(stats.played_samples + stats.flushed_samples <= stats.queued_samples);
 	}
