@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class BargeAction(IntEnum):
@@ -51,6 +51,19 @@ class NoteFlag(IntFlag):
     WAITING = 128  # nothing was received yet
 
 
+class MediaOut(IntEnum):
+    """What a stream link puts out (`Leg.pull_media`)."""
+
+    AUDIO = 1  # (AUDIO, bytes): 20 ms at the leg's codec
+    MARK = 2  # (MARK, utterance, mark): lies in the audio before it; mark 0 = the utterance's end
+    FLUSH = 3  # (FLUSH,): a cut; the far side should drop what it still has
+    IDLE = 4  # (IDLE,): nothing plays any more
+
+
+MediaItem = tuple[Any, ...]
+"""A `MediaOut` and what belongs to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BargeIn:
     """Policy that the core applies by itself, inside the frame. Armed until replaced.
@@ -78,10 +91,11 @@ class BargeIn:
 class LegConfig:
     """How a leg is set up. 0 means the core's default, which is given in brackets.
 
-    codec: "PCMU", "PCMA", "G722", "L16" or "opus". srate_hz: rate of the leg [the codec's own].
-    payload_type: RTP payload type, None = the codec's static one. event_payload_type: RFC 4733,
-    0 = none. cn_payload_type: comfort noise [13 at 8 kHz, else none]. ptime_ms: audio in a sent
-    packet, 20, 40 or 60. seed: first sequence number, timestamp, SSRC and noise.
+    codec: "PCMU", "PCMA", "G722", "L16", "L16LE" (stream links only) or "opus". srate_hz: rate of
+    the leg [the codec's own]. payload_type: RTP payload type, None = the codec's static one.
+    event_payload_type: RFC 4733, 0 = none. cn_payload_type: comfort noise [13 at 8 kHz, else none].
+    ptime_ms: audio in a sent packet, 20, 40 or 60. seed: first sequence number, timestamp, SSRC and
+    noise.
 
     fd: UDP socket that the leg owns from then on, -1 = memory link (push_packet, pull_packet).
     rtcp_fd: second socket, RtcpMode.PAIR only. remote: numeric (host, port), None = the first
@@ -98,6 +112,12 @@ class LegConfig:
     detection. vad_onset_ms: speech before SpeechStarted [60]. vad_hangover_ms: silence before
     SpeechEnded [200]. bed: room for 1.6 s of sound under the voice. detect_dtmf: in-band digits.
     detect_tones: mask for the tone detector, 0 = off.
+
+    stream: encoded audio in messages (push_media, pull_media) instead of RTP, whose settings have
+    no meaning then; digits are sent as sound. stream_always: a frame goes out each tick, not only
+    while something plays. ahead_ms: silence before each talkspurt, a multiple of 20 up to 2000;
+    the far side holds that much against our own lateness. stream_queue_ms: audio that waits in
+    either direction [2000], at most 60000.
     """
 
     codec: str = "PCMU"
@@ -127,6 +147,10 @@ class LegConfig:
     bed: bool = False
     detect_dtmf: bool = False
     detect_tones: int = 0
+    stream: bool = False
+    stream_always: bool = False
+    ahead_ms: int = 0
+    stream_queue_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +194,8 @@ class LegStats:
     queued_samples: given to playout. played_samples: distinct samples put on the wire.
     wire_samples: put on the wire, replays after a resume included. mos_x100: estimate of the
     received quality by the E-model (G.107) times 100, 0 = not known yet. far_*: what the far end
-    reports by RTCP.
+    reports by RTCP. stream_dropped_samples: received on a stream link and too much for its queue;
+    tx_link_dropped counts frames that nobody took in time.
     """
 
     ticks: int
@@ -215,6 +240,7 @@ class LegStats:
     rtcp_packets: int
     rtcp_malformed: int
     mos_x100: int
+    stream_dropped_samples: int
 
 
 class Note(NamedTuple):
