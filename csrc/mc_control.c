@@ -6,6 +6,7 @@
 #include <sys/time.h>
 
 #include "mc_engine.h"
+#include "mc_stream.h"
 #include "mc_telev.h"
 
 enum {
@@ -54,6 +55,12 @@ int mc_engine_create(struct mc_engine **out, const struct mc_engine_cfg *cfg)
 	engine->wall_offset_us = wall_offset_us();
 	int rc = mc_wake_open(&engine->wake);
 	if (rc < 0) {
+		free(engine);
+		return rc;
+	}
+	rc = mc_wake_open(&engine->stream_wake);
+	if (rc < 0) {
+		mc_wake_close(&engine->wake);
 		free(engine);
 		return rc;
 	}
@@ -133,6 +140,7 @@ void mc_engine_destroy(struct mc_engine *engine)
 	free(engine->forks);
 	free(engine->leg_index);
 	mc_wake_close(&engine->wake);
+	mc_wake_close(&engine->stream_wake);
 	free(engine);
 }
 
@@ -310,6 +318,46 @@ int mc_leg_pull_packet(struct mc_engine *engine, mc_handle leg, uint8_t *out, si
 	memcpy(out, packet.data, packet.n);
 	mc_ring_release(ring, mc_ring_released(ring) + 1);
 	return packet.n;
+}
+
+/* -------------------------------------------------------------- stream link */
+
+static struct mc_stream *stream_of(const struct mc_engine *engine, mc_handle leg)
+{
+	struct leg_slot *slot = slot_of(engine, leg);
+	return slot ? mc_leg_stream_of(slot->leg) : NULL;
+}
+
+int mc_leg_push_media(struct mc_engine *engine, mc_handle leg, const uint8_t *payload, size_t n,
+		      const struct mc_media_stamp *stamp)
+{
+	struct mc_stream *stream = stream_of(engine, leg);
+
+	if (!stream)
+		return slot_of(engine, leg) ? MC_ESTATE : MC_ENOENT;
+	if (n > INT32_MAX)
+		return MC_EINVAL;
+	return (int)mc_stream_push(stream, payload, n, stamp);
+}
+
+int mc_leg_pull_media(struct mc_engine *engine, mc_handle leg, struct mc_media_item *item,
+		      uint8_t *buf)
+{
+	struct mc_stream *stream = stream_of(engine, leg);
+
+	if (!stream)
+		return slot_of(engine, leg) ? MC_ESTATE : MC_ENOENT;
+	return mc_stream_pull(stream, item, buf) ? MC_OK : MC_EAGAIN;
+}
+
+int mc_engine_stream_fd(const struct mc_engine *engine)
+{
+	return engine->stream_wake.read_fd;
+}
+
+void mc_engine_stream_clear(struct mc_engine *engine)
+{
+	mc_wake_clear(&engine->stream_wake);
 }
 
 /* ------------------------------------------------------------ agent's speech */

@@ -337,4 +337,8 @@ void mc_engine_tick(struct mc_engine *engine, uint64_t now_us)
 	bump(&engine->stat_ticks, 1);
 	if (mc_ring_written(&engine->events) != events_before)
 		mc_wake_signal(&engine->wake);
+	if (engine->scratch.stream_out) {
+		engine->scratch.stream_out = false;
+		mc_wake_signal(&engine->stream_wake);
+	}
 }

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "mc_leg_parts.h"
+#include "mc_leg_stream.h"
 #include "mc_level.h"
 
 enum {
@@ -365,7 +366,9 @@ void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 	struct mc_rx_info info;
 
 	leg->note = (struct mc_note){.tick = (uint32_t)leg->ticks};
-	if (leg->link_in)
+	if (leg->stream)
+		mc_leg_stream_rx(leg, env);
+	else if (leg->link_in)
 		receive_link(leg, env);
 	else
 		receive_udp(leg, env);
@@ -505,7 +508,7 @@ static void keep_alive(struct mc_leg *leg, const struct mc_leg_env *env)
 static void sound_digit(struct mc_leg *leg, const struct mc_telev_packet *packet, int16_t *pcm)
 {
 	char digit = mc_telev_digit(packet->payload[0]);
-	size_t total = (size_t)leg->telev_tx.total * leg->cfg.srate / leg->codec->clock_rate;
+	size_t total = (size_t)leg->telev_tx.total * leg->frame;
 
 	if (packet->marker)
 		leg->inband_done = 0;
@@ -720,7 +723,9 @@ void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env
 		mc_playout_pause(leg->playout);
 		heard = NULL;
 	}
-	if (mc_playout_pull(leg->playout, pcm, leg->frame, clock_now(leg), &env->sink))
+	if (leg->stream
+		    ? mc_leg_stream_speech(leg, pcm, clock_now(leg), env)
+		    : mc_playout_pull(leg->playout, pcm, leg->frame, clock_now(leg), &env->sink))
 		leg->note.flags |= MC_NOTE_TX_SPEECH;
 	if (played->cuts != cuts)
 		leg->note.flags |= MC_NOTE_CUT;
@@ -731,12 +736,15 @@ void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env
 	if (heard)
 		for (size_t i = 0; i < leg->frame; i++)
 			pcm[i] = mc_sat16(pcm[i] + heard[i]);
-	if (leg->bed)
-		mc_bed_mix(leg->bed, pcm, leg->frame);
+	bool bed = leg->bed && mc_bed_mix(leg->bed, pcm, leg->frame);
 
 	if (!leg->tx_started)
 		leg->tx_started = leg->tx_marker = true;
-	if (leg->link_out || leg->remote.len) {
+	if (leg->stream) {
+		bool digits = !mc_telev_tx_idle(&leg->telev_tx);
+		send_digits(leg, env->scratch, pcm);
+		mc_leg_stream_tx(leg, pcm, heard || bed || digits, env);
+	} else if (leg->link_out || leg->remote.len) {
 		if (!leg->sends)
 			send_nothing(leg, env, pcm);
 		else if (!send_digits(leg, env->scratch, pcm))
@@ -781,6 +789,11 @@ struct mc_tap_ring *mc_leg_tap_ring(struct mc_leg *leg, enum mc_tap tap)
 	return tap == MC_TAP_RX       ? leg->tap_rx
 	       : tap == MC_TAP_RECORD ? leg->tap_record
 				      : leg->tap_notes;
+}
+
+struct mc_stream *mc_leg_stream_of(struct mc_leg *leg)
+{
+	return leg->stream;
 }
 
 struct mc_ring *mc_leg_link_in(struct mc_leg *leg)

@@ -29,6 +29,7 @@ struct mc_leg_scratch {
 	uint8_t packet[MC_PACKET_MAX];
 	int16_t pcm[MC_FRAME_MAX];
 	int16_t stereo[2 * MC_FRAME_MAX];
+	bool stream_out; /* a stream link put something out in this tick */
 };
 
 struct mc_leg_env {
@@ -97,6 +98,8 @@ void mc_leg_read_stats(const struct mc_leg *leg, struct mc_leg_stats *out);
 struct mc_tap_ring *mc_leg_tap_ring(struct mc_leg *leg, enum mc_tap tap);
 struct mc_ring *mc_leg_link_in(struct mc_leg *leg);
 struct mc_ring *mc_leg_link_out(struct mc_leg *leg);
+/** NULL: not a stream link. */
+struct mc_stream *mc_leg_stream_of(struct mc_leg *leg);
 
 /* One datagram of a memory link. */
 struct mc_link_packet {

@@ -110,6 +110,8 @@ struct mc_leg {
 
 	struct mc_tap_ring *tap_rx, *tap_record, *tap_notes;
 	struct mc_ring *link_in, *link_out;
+	struct mc_stream *stream; /* NULL: RTP */
+	bool stream_voice;        /* the agent's speech is in the frame, or goes on */
 };
 
 /** splitmix64 from the leg's seed. */

@@ -98,6 +98,8 @@ cdef extern from "mediacore.h" nogil:
     void mc_engine_tick(mc_engine *engine, uint64_t now_us) noexcept
     size_t mc_engine_poll(mc_engine *engine, mc_event *out, size_t n) noexcept
     int mc_engine_event_fd(const mc_engine *engine) noexcept
+    int mc_engine_stream_fd(const mc_engine *engine) noexcept
+    void mc_engine_stream_clear(mc_engine *engine) noexcept
     void mc_engine_stats(const mc_engine *engine, engine_stats *out) noexcept
 
     struct mc_note:
@@ -140,6 +142,10 @@ cdef extern from "mediacore.h" nogil:
         bint bed
         bint detect_dtmf
         uint32_t detect_tones
+        bint stream
+        bint stream_always
+        uint32_t ahead_ms
+        uint32_t stream_queue_ms
 
     ctypedef struct leg_stats "struct mc_leg_stats":
         uint64_t ticks
@@ -187,6 +193,7 @@ cdef extern from "mediacore.h" nogil:
         uint64_t latches
         uint64_t rx_unwanted
         uint64_t keepalives
+        uint64_t stream_dropped_samples
 
     int mc_leg_open(mc_engine *engine, const mc_leg_cfg *cfg, mc_handle *out) noexcept
     int mc_leg_close(mc_engine *engine, mc_handle leg) noexcept
@@ -213,6 +220,30 @@ cdef extern from "mediacore.h" nogil:
     int mc_leg_push_packet(mc_engine *engine, mc_handle leg, const uint8_t *data,
                            size_t n) noexcept
     int mc_leg_pull_packet(mc_engine *engine, mc_handle leg, uint8_t *out, size_t cap) noexcept
+
+    enum:
+        MC_MEDIA_MAX
+        MC_MEDIA_AUDIO
+        MC_MEDIA_MARK
+        MC_MEDIA_FLUSH
+        MC_MEDIA_IDLE
+
+    struct mc_media_stamp:
+        bint has_seq
+        bint has_ts
+        uint32_t seq
+        uint64_t ts_ms
+        uint64_t arrival_us
+    struct mc_media_item:
+        int kind
+        uint64_t utterance
+        uint32_t mark
+        size_t n
+
+    int mc_leg_push_media(mc_engine *engine, mc_handle leg, const uint8_t *payload, size_t n,
+                          const mc_media_stamp *stamp) noexcept
+    int mc_leg_pull_media(mc_engine *engine, mc_handle leg, mc_media_item *item,
+                          uint8_t *buf) noexcept
 
     int mc_leg_say_begin(mc_engine *engine, mc_handle leg, uint64_t utterance,
                          mc_generation generation) noexcept

@@ -9,7 +9,15 @@ from typing import Self, final
 from typing_extensions import Buffer
 
 from mediacore.events import MediaEvent
-from mediacore.media import BargeIn, EngineStats, LegConfig, LegStats, PacerStats, VadEdge
+from mediacore.media import (
+    BargeIn,
+    EngineStats,
+    LegConfig,
+    LegStats,
+    MediaItem,
+    PacerStats,
+    VadEdge,
+)
 
 VERSION: str
 
@@ -41,6 +49,11 @@ class Engine:
     def event_fd(self) -> int:
         """Readable while events wait; owned by the engine."""
     def fileno(self) -> int: ...
+    @property
+    def stream_fd(self) -> int:
+        """Readable after a tick in which a stream link put something out; owned by the engine."""
+    def stream_clear(self) -> None:
+        """Make stream_fd unreadable again; pull from the legs after it."""
     def tick(self, now_us: int) -> None:
         """Run one tick of 20 ms. Monotonic microseconds, must not go back."""
     def tick_many(self, start_us: int, n: int) -> int:
@@ -152,6 +165,11 @@ class Leg:
         """Give one received datagram to a leg without socket."""
     def pull_packet(self) -> bytes | None:
         """Take one sent datagram of a leg without socket."""
+    def push_media(self, payload: Buffer, seq: int | None = None, ts: int | None = None) -> int:
+        """Give a received message of any length to a stream link. seq: its number; ts: its time
+        in ms. Returns the bytes dropped because the queue is full."""
+    def pull_media(self) -> list[MediaItem]:
+        """Take what a stream link put out, in exact order."""
 
 @final
 class Bridge:
