@@ -5,7 +5,6 @@
 #include "mc_level.h"
 
 enum {
-	DEFAULT_DUCK_DB = 12,
 	RTCP_INTERVAL_US = 5000000, /* mean; RFC 3550 §6.2: the minimum for a session of two */
 	RTCP_PAIR_TICKS = 8,        /* between two looks at the RTCP socket */
 	INBAND_LOW_DBOV = -13,      /* tones of in-band digits */
@@ -16,32 +15,6 @@ enum {
 	CN_SILENCE = 127,       /* -dBov, RFC 3389 §3.1 */
 };
 
-/* ------------------------------------------------------------------- events */
-
-static uint64_t clock_now(const struct mc_leg *leg)
-{
-	return leg->ticks * leg->frame; /* first sample of this tick's frame */
-}
-
-static void emit(const struct mc_leg_env *env, uint32_t kind, uint64_t at, uint32_t a, uint32_t b)
-{
-	env->sink.emit(env->sink.ctx, &(struct mc_event){.kind = kind, .at = at, .a = a, .b = b});
-}
-
-static void emit_digit(struct mc_leg *leg, const struct mc_leg_env *env, char digit,
-		       uint32_t duration_ms, enum mc_digit_source source)
-{
-	struct mc_event event = {
-		.kind = MC_EV_DIGIT,
-		.at = clock_now(leg),
-		.a = (uint32_t)(unsigned char)digit,
-		.b = duration_ms,
-		.position = source,
-	};
-	leg->stats.digits++;
-	env->sink.emit(env->sink.ctx, &event);
-}
-
 /* ------------------------------------------------------------------ receive */
 
 static void take_telev(struct mc_leg *leg, const struct mc_leg_env *env,
@@ -49,8 +22,8 @@ static void take_telev(struct mc_leg *leg, const struct mc_leg_env *env,
 {
 	for (int i = 0; i < n; i++)
 		if (events[i].kind == MC_TELEV_ENDED)
-			emit_digit(leg, env, events[i].digit, events[i].duration_ms,
-				   MC_DIGIT_EVENT);
+			mc_leg_emit_digit(leg, env, events[i].digit, events[i].duration_ms,
+					  MC_DIGIT_EVENT);
 }
 
 static void take_rtcp(struct mc_leg *leg, const struct mc_leg_env *env, const uint8_t *data,
@@ -197,169 +170,6 @@ static void receive_link(struct mc_leg *leg, const struct mc_leg_env *env)
 		take_datagram(leg, env, packet.data, packet.n);
 }
 
-/* A held leg's speech is nobody's business; edges told always alternate. */
-static void tell_speech(struct mc_leg *leg, const struct mc_leg_env *env, bool on, uint64_t at)
-{
-	if (on == leg->speech_told || (on && leg->held))
-		return;
-	leg->speech_told = on;
-	emit(env, on ? MC_EV_SPEECH_STARTED : MC_EV_SPEECH_ENDED, at, 0, 0);
-}
-
-static void detect_speech(struct mc_leg *leg, const struct mc_leg_env *env)
-{
-	struct mc_vad_edge edge;
-	uint64_t end = clock_now(leg) + leg->frame;
-	int probability = mc_vad_frame(leg->vad, leg->rx_frame);
-	enum mc_vad_kind kind = mc_vad_speech(leg->vad, probability, &edge);
-
-	if (kind != MC_VAD_NONE) {
-		uint64_t at = end > edge.back_samples ? end - edge.back_samples : 0;
-		bool start = kind == MC_VAD_START;
-		if (start) {
-			leg->speech_ms = (uint32_t)((end - at) * 1000 / leg->cfg.srate);
-			leg->stats.speech_starts++;
-		} else {
-			leg->silence_ms = (uint32_t)((end - at) * 1000 / leg->cfg.srate);
-		}
-		tell_speech(leg, env, start, at);
-	} else if (mc_vad_active(leg->vad)) {
-		leg->speech_ms += MC_TICK_MS;
-		tell_speech(leg, env, true, clock_now(leg));
-	} else {
-		leg->silence_ms += MC_TICK_MS;
-	}
-	if (mc_vad_active(leg->vad)) {
-		leg->silence_ms = 0;
-		leg->note.flags |= MC_NOTE_RX_SPEECH;
-	} else {
-		leg->speech_ms = 0;
-	}
-}
-
-static void detect_tones(struct mc_leg *leg, const struct mc_leg_env *env)
-{
-	struct mc_dtmf_event digits[MC_DTMF_EVENTS];
-	struct mc_tone_event tones[MC_TONE_EVENTS];
-	int n = leg->dtmf ? mc_dtmf_frame(leg->dtmf, leg->rx_frame, digits, MC_DTMF_EVENTS) : 0;
-
-	for (int i = 0; i < n; i++)
-		if (!digits[i].start)
-			emit_digit(leg, env, digits[i].digit, digits[i].duration_ms,
-				   MC_DIGIT_IN_BAND);
-	n = leg->tone ? mc_tone_frame(leg->tone, leg->rx_frame, tones, MC_TONE_EVENTS) : 0;
-	for (int i = 0; i < n; i++)
-		emit(env, MC_EV_TONE, clock_now(leg) + leg->frame - tones[i].back_samples,
-		     (uint32_t)tones[i].kind, tones[i].length_ms);
-}
-
-/* ------------------------------------------------------------------- policy */
-
-static bool protected_now(const struct mc_leg *leg)
-{
-	uint64_t played_ms = mc_playout_position(leg->playout) * 1000 / leg->cfg.srate;
-	return played_ms < leg->policy.protect_ms ||
-	       mc_playout_last_mark(leg->playout) < leg->policy.protect_mark;
-}
-
-static void undo_barge_in(struct mc_leg *leg)
-{
-	if (leg->barge_action == MC_BARGE_PAUSE)
-		mc_playout_resume(leg->playout, leg->policy.resume_from_mark);
-	else
-		mc_playout_duck(leg->playout, 0);
-	leg->barge = BARGE_IDLE;
-}
-
-static void cut_barge_in(struct mc_leg *leg)
-{
-	mc_playout_duck(leg->playout, 0);
-	mc_playout_cut(leg->playout, mc_playout_generation(leg->playout), MC_CUT_BARGE_IN);
-	leg->barge = BARGE_IDLE;
-}
-
-static void run_policy(struct mc_leg *leg)
-{
-	const struct mc_barge_in *policy = &leg->policy;
-	bool active = mc_playout_active(leg->playout);
-	bool paused = mc_playout_paused(leg->playout);
-
-	if (leg->barge == BARGE_ACTED) {
-		bool gone = leg->barge_action == MC_BARGE_PAUSE ? !paused : !active;
-		if (gone) { /* resumed or cut by command, or played to its end */
-			mc_playout_duck(leg->playout, 0);
-			leg->barge = BARGE_IDLE;
-		} else if (policy->commit_ms && leg->speech_ms >= policy->commit_ms) {
-			cut_barge_in(leg);
-		} else if (policy->resume_ms && leg->silence_ms >= policy->resume_ms) {
-			undo_barge_in(leg);
-		}
-		return;
-	}
-	if (policy->action == MC_BARGE_OFF || !active || !leg->speech_ms ||
-	    leg->speech_ms < policy->onset_ms || protected_now(leg))
-		return;
-	if (policy->action == MC_BARGE_CUT) {
-		cut_barge_in(leg);
-		return;
-	}
-	leg->barge = BARGE_ACTED;
-	leg->barge_action = policy->action;
-	if (policy->action == MC_BARGE_PAUSE)
-		mc_playout_pause(leg->playout);
-	else
-		mc_playout_duck(leg->playout,
-				(uint8_t)policy->duck_db ? policy->duck_db : DEFAULT_DUCK_DB);
-}
-
-/* -------------------------------------------------------------- hold, limit */
-
-void mc_leg_set_limit(struct mc_leg *leg, uint64_t ticks_from_now)
-{
-	leg->cfg.budget_ticks = ticks_from_now ? leg->ticks + ticks_from_now : 0;
-}
-
-bool mc_leg_held(const struct mc_leg *leg)
-{
-	return leg->held;
-}
-
-void mc_leg_set_held(struct mc_leg *leg, bool on, const struct mc_leg_env *env)
-{
-	leg->held_by_command = on;
-	on = on || !leg->sends;
-	if (on == leg->held)
-		return;
-	leg->quiet_since_us = env->now_us;
-	if (on) {
-		tell_speech(leg, env, false, clock_now(leg));
-		leg->speech_ms = 0;
-		leg->stays_paused = mc_playout_paused(leg->playout);
-		mc_playout_pause(leg->playout);
-	} else if (!leg->stays_paused) {
-		mc_playout_resume(leg->playout, false);
-	}
-	leg->held = on;
-}
-
-void mc_leg_pause_voice(struct mc_leg *leg)
-{
-	leg->stays_paused = true;
-	mc_playout_pause(leg->playout);
-}
-
-void mc_leg_resume_voice(struct mc_leg *leg, bool from_mark)
-{
-	leg->stays_paused = false;
-	if (!leg->held)
-		mc_playout_resume(leg->playout, from_mark);
-}
-
-void mc_leg_set_barge_in(struct mc_leg *leg, const struct mc_barge_in *policy)
-{
-	leg->policy = *policy;
-}
-
 void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 {
 	struct mc_telev_event closed;
@@ -386,15 +196,10 @@ void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 	if (info.flags & MC_RX_BEFORE)
 		leg->note.flags |= MC_NOTE_WAITING;
 
-	if (leg->received_any) {
-		detect_tones(leg, env);
-		/* The silence before the first packet is nobody's: as a noise floor it would make
-		 * speech of a noisy line once the true floor takes over. */
-		if (leg->vad && !(info.flags & MC_RX_BEFORE))
-			detect_speech(leg, env);
-		if (!leg->held)
-			run_policy(leg);
-	}
+	/* The silence before the first packet is nobody's: as a noise floor it would make speech of
+	 * a noisy line once the true floor takes over. */
+	if (leg->received_any)
+		mc_leg_hear(leg, env, !(info.flags & MC_RX_BEFORE));
 	if (leg->tap_rx)
 		leg->stats.tap_dropped_samples +=
 			mc_tap_write(leg->tap_rx, leg->rx_frame, leg->frame);
@@ -543,7 +348,7 @@ static bool send_digits(struct mc_leg *leg, struct mc_leg_scratch *scratch, int1
 void mc_leg_signalled_digit(struct mc_leg *leg, char digit, uint32_t duration_ms,
 			    const struct mc_leg_env *env)
 {
-	emit_digit(leg, env, digit, duration_ms, MC_DIGIT_SIGNALLED);
+	mc_leg_emit_digit(leg, env, digit, duration_ms, MC_DIGIT_SIGNALLED);
 }
 
 void mc_leg_queue_digit(struct mc_leg *leg, char digit, uint16_t tone_ms, uint16_t gap_ms)
@@ -699,7 +504,7 @@ static void write_taps(struct mc_leg *leg, const struct mc_leg_env *env, const i
 	}
 	if (leg->cfg.taps && leg->ticks + 1 >= leg->tap_due) {
 		leg->tap_due += leg->cfg.tap_block_ms / MC_TICK_MS;
-		emit(env, MC_EV_TAP_READY, clock_now(leg) + leg->frame, leg->cfg.taps, 0);
+		mc_leg_emit(env, MC_EV_TAP_READY, clock_now(leg) + leg->frame, leg->cfg.taps, 0);
 	}
 }
 

@@ -117,6 +117,20 @@ struct mc_leg {
 /** splitmix64 from the leg's seed. */
 uint64_t mc_leg_random(struct mc_leg *leg);
 
+/* First sample of this tick's frame. */
+static inline uint64_t clock_now(const struct mc_leg *leg)
+{
+	return leg->ticks * leg->frame;
+}
+
+/* mc_leg_hear.c */
+
+void mc_leg_emit(const struct mc_leg_env *env, uint32_t kind, uint64_t at, uint32_t a, uint32_t b);
+void mc_leg_emit_digit(struct mc_leg *leg, const struct mc_leg_env *env, char digit,
+		       uint32_t duration_ms, enum mc_digit_source source);
+/** Once per tick: rx_frame is filled. voice: it may be judged for speech. */
+void mc_leg_hear(struct mc_leg *leg, const struct mc_leg_env *env, bool voice);
+
 /* mc_leg_net.c */
 
 /** Send to and, when STRICT, hear only `announced`; len 0: nobody yet. return 0 | MC_EIO */
