@@ -71,6 +71,70 @@ MediaItem = tuple[Any, ...]
 """A `MediaOut` and what belongs to it."""
 
 
+class SocketIn(IntEnum):
+    """What `MediaSocket.feed` gives besides audio, which goes to the leg."""
+
+    TEXT = 1  # (TEXT, str)
+    BINARY = 2  # (BINARY, bytes)
+    SEND = 3  # (SEND, bytes): write it now; pong, echo of a close, close after bad data
+    PONG = 4  # (PONG, bytes)
+    CLOSED = 5  # (CLOSED, code, reason): by the peer; 1005 = no code given
+    FAILED = 6  # (FAILED, code, reason): bad data, answered with that code
+
+
+SocketItem = tuple[Any, ...]
+"""A `SocketIn` and what belongs to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDialect:
+    """How a provider's WebSocket carries audio.
+
+    In JSON text: event_key: top-level member that must equal event_value, "" = the payload alone
+    makes it audio. payload_key: where the base64 is, (member,) or (object, member); () = text is
+    never audio. seq_key: number of the message, ts_key: its time in ms, whole numbers, bare or as
+    strings. track_key: whose audio it is; when it is there and not one of `tracks` (at most 4; none
+    = all), the message is dropped and counted. binary_in: binary messages are audio.
+
+    Out: binary_out: as binary messages; otherwise prefix, base64 and suffix as text. frames: 20 ms
+    frames in a message, 1 to 50.
+    """
+
+    event_key: str = "event"
+    event_value: str = "media"
+    payload_key: tuple[str, ...] = ("media", "payload")
+    seq_key: tuple[str, ...] = ()
+    ts_key: tuple[str, ...] = ()
+    track_key: tuple[str, ...] = ()
+    tracks: tuple[str, ...] = ()
+    binary_in: bool = False
+    binary_out: bool = False
+    prefix: str = ""
+    suffix: str = ""
+    frames: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSocketStats:
+    """Counters of a `MediaSocket`. messages: all received; of them texts and binaries were given
+    to the caller, media went to the leg (media_bytes decoded), wrong_track and bad_base64 were
+    dropped, unheard found no open leg. dropped_bytes: the leg's queue was full. media_out:
+    messages of audio put out.
+    """
+
+    messages: int
+    texts: int
+    binaries: int
+    media: int
+    media_bytes: int
+    wrong_track: int
+    bad_base64: int
+    unheard: int
+    dropped_bytes: int
+    pings: int
+    media_out: int
+
+
 @dataclass(frozen=True, slots=True)
 class BargeIn:
     """Policy that the core applies by itself, inside the frame. Armed until replaced.

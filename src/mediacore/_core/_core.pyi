@@ -4,7 +4,7 @@
 """
 
 from types import TracebackType
-from typing import Self, final
+from typing import Any, Self, final
 
 from typing_extensions import Buffer
 
@@ -14,8 +14,11 @@ from mediacore.media import (
     EngineStats,
     LegConfig,
     LegStats,
+    MediaDialect,
     MediaItem,
+    MediaSocketStats,
     PacerStats,
+    SocketItem,
     VadEdge,
 )
 
@@ -98,6 +101,9 @@ class Leg:
     @property
     def srate_hz(self) -> int:
         """Rate of the leg's audio, positions and clocks in Hz."""
+    @property
+    def codec(self) -> str:
+        """Name of the codec on the wire."""
     def stats(self) -> LegStats: ...
     def begin(self, utterance: int, generation: int) -> None:
         """Announce an utterance. Ids grow."""
@@ -170,6 +176,42 @@ class Leg:
         in ms. Returns the bytes dropped because the queue is full."""
     def pull_media(self) -> list[MediaItem]:
         """Take what a stream link put out, in exact order."""
+
+@final
+class MediaSocket:
+    """WebSocket of a media stream after the handshake, server side, sans I/O (RFC 6455 without
+    extensions). Audio goes straight between the messages and the leg's stream link."""
+
+    def __init__(
+        self,
+        dialect: MediaDialect,
+        leg: Leg | None = None,
+        *,
+        max_text: int = 65536,  # bytes of a message
+        max_binary: int = 1048576,
+    ) -> None:
+        """Raises ValueError: limits out of range, keys too long, several Opus frames."""
+    def attach(self, leg: Leg | None) -> None:
+        """Where audio goes from now on."""
+    def set_wrap(self, prefix: str, suffix: str) -> None:
+        """Text around the base64 of outgoing audio, once the stream's id is known."""
+    def feed(self, data: Buffer) -> list[SocketItem]:
+        """Take received bytes. Returns what is not audio, and what is to be sent. Wire data never
+        raises; after CLOSED or FAILED everything is ignored."""
+    def drain(self) -> list[Any]:
+        """What the leg put out: bytes (one or more whole frames) and MediaOut tuples in order."""
+    def media(self, payload: Buffer) -> bytes:
+        """One message of audio made by hand."""
+    def text(self, message: str) -> bytes: ...
+    def binary(self, data: Buffer) -> bytes: ...
+    def ping(self, data: Buffer = b"") -> bytes:
+        """ValueError above 125 bytes."""
+    def close(self, code: int = 1000, reason: str = "") -> bytes:
+        """Close frame. After it (and after CLOSED, FAILED) everything to be sent is b""."""
+    @property
+    def closed(self) -> bool:
+        """The peer closed, or sent bad data."""
+    def stats(self) -> MediaSocketStats: ...
 
 @final
 class Bridge:

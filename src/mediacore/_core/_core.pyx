@@ -10,9 +10,9 @@ import warnings
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport errno
-from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memset, strerror
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy, memset, strerror
 
 cimport cython
 
@@ -45,7 +45,16 @@ from mediacore.events import (
     UtteranceFinished,
     UtteranceRefused,
 )
-from mediacore.media import NOTE_BYTES, EngineStats, LegStats, MediaOut, PacerStats, VadEdge
+from mediacore.media import (
+    NOTE_BYTES,
+    EngineStats,
+    LegStats,
+    MediaOut,
+    MediaSocketStats,
+    PacerStats,
+    SocketIn,
+    VadEdge,
+)
 
 cdef enum:
     POLL_EVENTS = 64
@@ -509,6 +518,7 @@ cdef class Engine:
         leg.engine = self
         leg.h = handle
         leg.srate = row.srate
+        leg.codec_name = row.name
         leg.live = True
         mc_live_add(1)
         return leg
@@ -539,6 +549,7 @@ cdef class Leg:
 
     cdef Engine engine
     cdef mc_handle h
+    cdef bytes codec_name
     cdef uint32_t srate
     cdef bint closed_
     cdef bint freed
@@ -627,6 +638,11 @@ cdef class Leg:
     def srate_hz(self):
         """Rate of the leg's audio, positions and clocks, in Hz."""
         return self.srate
+
+    @property
+    def codec(self):
+        """Name of the codec on the wire."""
+        return None if self.codec_name is None else self.codec_name.decode()
 
     def stats(self):
         """Snapshot of the counters as of the leg's last tick: LegStats."""
@@ -923,6 +939,9 @@ cdef class Leg:
                 out.append((OUT_AUDIO, PyBytes_FromStringAndSize(<char *>payload, item.n)))
             else:
                 out.append(to_media_item(&item))
+
+
+include "media_socket.pxi"
 
 
 # -------------------------------------------------------------------- bridge
