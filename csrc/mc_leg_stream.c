@@ -77,12 +77,12 @@ size_t mc_leg_stream_speech(struct mc_leg *leg, int16_t *pcm, uint64_t tx_at,
 
 void mc_leg_stream_tx(struct mc_leg *leg, int16_t *pcm, bool playing, const struct mc_leg_env *env)
 {
-	uint32_t bytes, lost;
+	struct mc_stream_sent sent =
+		mc_stream_put(leg->stream, leg->enc, pcm, playing || leg->stream_voice);
 
-	playing = playing || leg->stream_voice;
-	if (mc_stream_put(leg->stream, leg->enc, pcm, playing, &bytes, &lost))
+	if (sent.any)
 		env->scratch->stream_out = true;
-	leg->stats.tx_packets += bytes > 0;
-	leg->stats.tx_bytes += bytes;
-	leg->stats.tx_link_dropped += lost;
+	leg->stats.tx_packets += sent.frames;
+	leg->stats.tx_bytes += sent.bytes;
+	leg->stats.tx_link_dropped += sent.lost;
 }

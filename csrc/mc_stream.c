@@ -459,8 +459,8 @@ static bool put_plain(struct mc_stream *s, enum mc_media_kind kind)
 	return put_item(s, &(struct head){.kind = (uint8_t)kind}, NULL, 0);
 }
 
-static bool put_frame(struct mc_stream *s, void *enc, const int16_t *pcm, uint32_t *bytes,
-		      uint32_t *lost)
+static void put_frame(struct mc_stream *s, void *enc, const int16_t *pcm,
+		      struct mc_stream_sent *sent)
 {
 	uint8_t payload[MC_MEDIA_MAX];
 	size_t cap = s->piece_bytes ? sizeof(payload) : MC_STREAM_OPUS_MAX;
@@ -468,12 +468,12 @@ static bool put_frame(struct mc_stream *s, void *enc, const int16_t *pcm, uint32
 	struct head head = {.kind = MC_MEDIA_AUDIO, .n = (uint16_t)(n > 0 ? n : 0)};
 
 	if (n <= 0 || !put_item(s, &head, payload, MC_STREAM_SPARE)) {
-		++*lost;
-		return false;
+		sent->lost++;
+		return;
 	}
-	*bytes += (uint32_t)n;
+	sent->frames++;
+	sent->bytes += (uint32_t)n;
 	s->sent = true;
-	return true;
 }
 
 void mc_stream_mark(struct mc_stream *s, uint64_t utterance, uint32_t mark)
@@ -490,24 +490,24 @@ void mc_stream_cut(struct mc_stream *s)
 	s->talking = false;
 }
 
-bool mc_stream_put(struct mc_stream *s, void *enc, const int16_t *pcm, bool playing,
-		   uint32_t *bytes, uint32_t *lost)
+struct mc_stream_sent mc_stream_put(struct mc_stream *s, void *enc, const int16_t *pcm,
+				    bool playing)
 {
 	static const int16_t silence[MC_FRAME_MAX];
 	uint64_t before = mc_ring_written(&s->out);
+	struct mc_stream_sent sent = {0};
 
 	playing = playing || s->always;
-	*bytes = *lost = 0;
 	if (s->flush_due && put_plain(s, MC_MEDIA_FLUSH))
 		s->flush_due = s->sent = false;
 	if (playing && !s->flush_due) {
 		s->idle_due = false;
 		for (uint32_t i = 0; !s->talking && i < s->ahead; i++)
-			put_frame(s, enc, silence, bytes, lost);
+			put_frame(s, enc, silence, &sent);
 		s->talking = true;
-		put_frame(s, enc, pcm, bytes, lost);
+		put_frame(s, enc, pcm, &sent);
 	} else if (playing) {
-		++*lost; /* before the flush nothing new may go out */
+		sent.lost++; /* before the flush nothing new may go out */
 	} else if (s->talking) {
 		s->talking = false;
 		s->idle_due = true;
@@ -518,12 +518,13 @@ bool mc_stream_put(struct mc_stream *s, void *enc, const int16_t *pcm, bool play
 			.utterance = s->noted[i].utterance,
 			.mark = s->noted[i].mark,
 		};
-		*lost += !put_item(s, &mark, NULL, MC_STREAM_SPARE / 4);
+		sent.lost += !put_item(s, &mark, NULL, MC_STREAM_SPARE / 4);
 	}
 	s->noted_n = 0;
 	if (s->idle_due && !s->flush_due && put_plain(s, MC_MEDIA_IDLE))
 		s->idle_due = false;
-	return mc_ring_written(&s->out) != before;
+	sent.any = mc_ring_written(&s->out) != before;
+	return sent;
 }
 
 bool mc_stream_pull(struct mc_stream *s, struct mc_media_item *item, uint8_t *buf)

@@ -84,9 +84,14 @@ bool mc_stream_next(struct mc_stream *s, struct mc_stream_packet *out, uint64_t 
 void mc_stream_mark(struct mc_stream *s, uint64_t utterance, uint32_t mark);
 /** The agent's speech is cut in this tick. */
 void mc_stream_cut(struct mc_stream *s);
-/** One tick: the frame pcm, and what was noted for it. return true when an item was put out.
- *  *bytes and *lost: of the payload, and frames dropped. enc: the codec's encoder. */
-bool mc_stream_put(struct mc_stream *s, void *enc, const int16_t *pcm, bool playing,
-		   uint32_t *bytes, uint32_t *lost);
+struct mc_stream_sent {
+	bool any;               /* an item was put out */
+	uint32_t frames, bytes; /* of audio */
+	uint32_t lost;          /* frames and marks dropped */
+};
+
+/** One tick: the frame pcm, and what was noted for it. enc: the codec's encoder. */
+struct mc_stream_sent mc_stream_put(struct mc_stream *s, void *enc, const int16_t *pcm,
+				    bool playing);
 
 #endif

@@ -73,7 +73,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static int16_t pcm[MC_FRAME_MAX];
 	static long long enc[1024];
 	struct run run = {.now_us = 1000000};
-	uint32_t bytes, lost;
 
 	if (size < 2)
 		return 0;
@@ -100,15 +99,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 0:
 			push(&run, data[0], data[1]);
 			break;
-		case 1:
+		case 1: {
 			if (data[0] & 1)
 				mc_stream_mark(run.s, data[1], data[1]);
 			if (data[0] & 2)
 				mc_stream_cut(run.s);
-			mc_stream_put(run.s, enc, pcm, data[0] & 4, &bytes, &lost);
+			struct mc_stream_sent sent = mc_stream_put(run.s, enc, pcm, data[0] & 4);
+			check(sent.frames <= 1 + cfg.ahead_ms / MC_TICK_MS);
+			check(sent.bytes <= sent.frames * MC_MEDIA_MAX);
 			run.now_us += MC_TICK_US;
 			next_all(&run);
 			break;
+		}
 		default:
 			if (data[0] & 1)
 				pull_all(&run);

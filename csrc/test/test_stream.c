@@ -1,6 +1,9 @@
 /* mc_stream: numbering, pacing, order, what is dropped; and the leg around it. */
 #include "mc_stream.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "mc_g711.h"
 #include "mc_test.h"
 #include "mediacore.h"
@@ -257,11 +260,12 @@ static void test_opus_packets_stay_whole(void)
 /* ------------------------------------------------------------------ outgoing */
 
 static const int16_t sound[PIECE] = {4000};
-static uint32_t bytes, lost;
+static struct mc_stream_sent did;
 
 static bool put(bool playing)
 {
-	return mc_stream_put(s, NULL, sound, playing, &bytes, &lost);
+	did = mc_stream_put(s, NULL, sound, playing);
+	return did.any;
 }
 
 static const char *items(void)
@@ -349,8 +353,8 @@ static void test_nobody_pulls(void)
 	int kept = 0, dropped = 0;
 	for (int i = 0; i < 100; i++) {
 		put(true);
-		kept += bytes > 0;
-		dropped += (int)lost;
+		kept += (int)did.frames;
+		dropped += (int)did.lost;
 	}
 	CHECK_EQ(kept, 10);
 	CHECK_EQ(dropped, 90);
@@ -363,7 +367,7 @@ static void test_nobody_pulls(void)
 	int n = 0, last = 0;
 	while (mc_stream_pull(s, &item, buf)) {
 		n++;
-		last = item.kind;
+		last = (int)item.kind;
 	}
 	CHECK(n > 50);
 	CHECK_EQ(last, MC_MEDIA_FLUSH);
@@ -375,7 +379,7 @@ static void test_nobody_pulls(void)
 	}
 	mc_stream_cut(s);
 	put(true);
-	CHECK_EQ(lost, 1);
+	CHECK_EQ(did.lost, 1);
 	items();
 	put(true);
 	const char *after = items();
@@ -633,6 +637,76 @@ static void test_the_descriptor(void)
 	mc_engine_destroy(engine);
 }
 
+static _Atomic int ticked, stop;
+
+static void *tick_on(void *arg)
+{
+	(void)arg;
+	for (int i = 0; !stop; i++) {
+		mc_engine_tick(engine, (uint64_t)i * TICK_US);
+		ticked = i + 1;
+	}
+	return NULL;
+}
+
+/* The media thread ticks while the control thread pushes, speaks, cuts and pulls. */
+static void test_two_threads(void)
+{
+	struct mc_media_item item;
+	struct mc_media_stamp stamp = {0};
+	struct mc_event events[64];
+	struct mc_leg_stats stats;
+	uint8_t buf[MC_MEDIA_MAX] = {0};
+	pthread_t thread;
+	uint64_t pushed = 0, dropped = 0, utterance = 0;
+	mc_generation generation = 0;
+	open_leg("PCMU", 8000, 40);
+	ticked = stop = 0;
+	CHECK_EQ(pthread_create(&thread, NULL, tick_on, NULL), 0);
+	for (int i = 0, since = 0; i < 5000; i++) {
+		while (i % 50 == 0 && ticked == since)
+			; /* so that neither is through before the other begins */
+		since = ticked;
+		int rc = mc_leg_push_media(engine, leg, buf, PIECE, &stamp);
+		CHECK(rc >= 0);
+		pushed += PIECE;
+		dropped += (uint64_t)rc;
+		if (i % 7 == 0 && mc_leg_say_begin(engine, leg, ++utterance, generation) == 0) {
+			int16_t pcm[10 * PIECE] = {100};
+			int rc_say = mc_leg_say(engine, leg, pcm, 10 * PIECE);
+			CHECK(rc_say >= 0);
+			if (rc_say > 300)
+				(void)mc_leg_mark(engine, leg, 1, 300);
+			while (mc_leg_say_end(engine, leg) == MC_EFULL)
+				;
+		}
+		if (i % 31 == 0)
+			(void)mc_leg_cut(engine, leg, generation);
+		mc_engine_stream_clear(engine);
+		while (mc_leg_pull_media(engine, leg, &item, buf) == MC_OK)
+			CHECK_EQ(item.n, item.kind == MC_MEDIA_AUDIO ? PIECE : 0);
+		for (size_t n; (n = mc_engine_poll(engine, events, 64)) > 0;)
+			for (size_t k = 0; k < n; k++)
+				if (events[k].kind == MC_EV_PLAYOUT_CUT)
+					generation = events[k].next_generation;
+	}
+	stop = 1;
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	now_us = (uint64_t)ticked * TICK_US;
+	for (int i = 0; i < 200; i++)
+		tick(); /* what was cut or not is through */
+	pulled();
+	say(utterance + 1, UINT32_MAX * UINT64_C(4096), 3);
+	for (int i = 0; i < 5; i++)
+		tick();
+	PULLED("ssA12AA0I");
+	CHECK_EQ(mc_leg_stats(engine, leg, &stats), 0);
+	CHECK(stats.tx_packets >= 5 && stats.rx_packets > 0);
+	CHECK(stats.stream_dropped_samples >= dropped);
+	CHECK(stats.rx_bytes + stats.stream_dropped_samples <= pushed);
+	mc_engine_destroy(engine);
+}
+
 int main(void)
 {
 	RUN(test_pieces_are_numbered);
@@ -654,5 +728,6 @@ int main(void)
 	RUN(test_barge_in_flushes_inside_the_frame);
 	RUN(test_what_is_pushed_is_heard);
 	RUN(test_the_descriptor);
+	RUN(test_two_threads);
 	return 0;
 }
