@@ -47,6 +47,7 @@ struct mc_leg_wire {
 };
 
 struct mc_leg;
+struct mc_srtp;
 
 size_t mc_leg_size(const struct mc_leg_cfg *cfg);
 /** Control thread. Takes over the sockets only on success. return 0 | MC_EINVAL | MC_ENOTSUP |
@@ -70,6 +71,10 @@ bool mc_leg_exhausted(const struct mc_leg *leg);
 /** Last words on the wire: RTCP BYE. */
 void mc_leg_bye(struct mc_leg *leg, const struct mc_leg_env *env);
 
+/** Go over to the keys in `fresh`, and leave in it what is to be closed. */
+void mc_leg_set_srtp(struct mc_leg *leg, struct mc_srtp *fresh);
+/** Control thread: our SSRC when the leg opened. */
+uint32_t mc_leg_first_ssrc(const struct mc_leg *leg);
 /** 0 = no limit. */
 void mc_leg_set_limit(struct mc_leg *leg, uint64_t ticks_from_now);
 void mc_leg_set_held(struct mc_leg *leg, bool on, const struct mc_leg_env *env);
