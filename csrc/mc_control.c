@@ -77,8 +77,9 @@ int mc_engine_create(struct mc_engine **out, const struct mc_engine_cfg *cfg)
 	void *commands = ring_new(&engine->commands, sizeof(struct command), full.command_slots);
 	void *events = ring_new(&engine->events, sizeof(struct mc_event), full.event_slots);
 	void *trash = ring_new(&engine->garbage, sizeof(void *), garbage);
+	void *retired = ring_new(&engine->retired, sizeof(struct mc_srtp *), full.command_slots);
 	if (!engine->leg_slots || !engine->bridge_slots || !engine->legs || !engine->bridges ||
-	    !engine->forks || !engine->leg_index || !commands || !events || !trash) {
+	    !engine->forks || !engine->leg_index || !commands || !events || !trash || !retired) {
 		mc_engine_destroy(engine);
 		return MC_ENOMEM;
 	}
@@ -87,11 +88,20 @@ int mc_engine_create(struct mc_engine **out, const struct mc_engine_cfg *cfg)
 	return MC_OK;
 }
 
+static void free_srtp(struct mc_srtp *srtp)
+{
+	mc_srtp_close(srtp);
+	free(srtp);
+}
+
 static void collect_garbage(struct mc_engine *engine)
 {
 	void *memory;
+	struct mc_srtp *srtp;
 	while (mc_ring_read(&engine->garbage, &memory, 1))
 		free(memory);
+	while (mc_ring_read(&engine->retired, &srtp, 1))
+		free_srtp(srtp);
 }
 
 static void free_leg(struct leg_slot *slot)
@@ -115,6 +125,8 @@ void mc_engine_destroy(struct mc_engine *engine)
 				free(cmd.port.port);
 			else if (cmd.kind == CMD_FORK)
 				free(cmd.fork);
+			else if (cmd.kind == CMD_REKEY)
+				free_srtp(cmd.srtp);
 		}
 	for (size_t i = 0; i < engine->fork_count; i++)
 		free(engine->forks[i]);
@@ -125,7 +137,7 @@ void mc_engine_destroy(struct mc_engine *engine)
 			free(port);
 		free(engine->bridges[i].bridge);
 	}
-	if (engine->garbage.data)
+	if (engine->garbage.data && engine->retired.data)
 		collect_garbage(engine);
 	for (uint32_t i = 0; engine->leg_slots && i < engine->cfg.max_legs; i++)
 		if (engine->leg_slots[i].leg)
@@ -133,6 +145,7 @@ void mc_engine_destroy(struct mc_engine *engine)
 	free(engine->commands.data);
 	free(engine->events.data);
 	free(engine->garbage.data);
+	free(engine->retired.data);
 	free(engine->leg_slots);
 	free(engine->bridge_slots);
 	free(engine->legs);
@@ -537,6 +550,23 @@ int mc_leg_retarget(struct mc_engine *engine, mc_handle leg, const struct mc_leg
 	rc = command_leg(engine, leg, (struct command){.kind = CMD_RETARGET, .wire = wire});
 	if (rc == MC_OK)
 		slot->wire = wire;
+	return rc;
+}
+
+int mc_leg_rekey(struct mc_engine *engine, mc_handle leg, const struct mc_srtp_keys *keys)
+{
+	struct leg_slot *slot = slot_of(engine, leg);
+	if (!slot)
+		return MC_ENOENT;
+	collect_garbage(engine); /* what is on its way to the tick and back fits then */
+	struct mc_srtp *fresh = calloc(1, sizeof(*fresh));
+	if (!fresh)
+		return MC_ENOMEM;
+	int rc = keys ? mc_srtp_open(fresh, keys, mc_leg_first_ssrc(slot->leg)) : MC_OK;
+	if (rc == MC_OK)
+		rc = command_leg(engine, leg, (struct command){.kind = CMD_REKEY, .srtp = fresh});
+	if (rc < 0)
+		free_srtp(fresh);
 	return rc;
 }
 

@@ -118,6 +118,15 @@ static bool apply_to_leg(struct mc_engine *engine, const struct command *cmd,
 			 const struct mc_leg_env *env)
 {
 	struct active_leg *active = find_leg(engine, cmd->target);
+	if (cmd->kind == CMD_REKEY) {
+		if (active)
+			mc_leg_set_srtp(active->leg, cmd->srtp);
+		/* Whoever commands collects first, so this always fits. */
+		size_t done = mc_ring_write(&engine->retired, &cmd->srtp, 1);
+		MC_ASSERT(done == 1);
+		(void)done;
+		return active != NULL;
+	}
 	if (!active)
 		return false;
 	struct mc_leg *leg = active->leg;

@@ -16,6 +16,7 @@
 #include "mc_fork.h"
 #include "mc_leg.h"
 #include "mc_ring.h"
+#include "mc_srtp.h"
 #include "mc_wake.h"
 #include "mediacore.h"
 
@@ -41,6 +42,7 @@ enum command_kind {
 	CMD_PUSH_DIGIT,
 	CMD_DIRECTION,
 	CMD_RETARGET,
+	CMD_REKEY,
 	CMD_BED_GAIN,
 	CMD_BED_STOP,
 	CMD_FORK,
@@ -87,6 +89,7 @@ struct command {
 			bool send, receive;
 		} direction;
 		struct mc_leg_wire wire;
+		struct mc_srtp *srtp;
 		struct {
 			struct mc_port *port;
 			mc_handle leg;
@@ -138,6 +141,7 @@ struct mc_engine {
 	struct mc_ring commands; /* control -> media */
 	struct mc_ring events;   /* media -> control */
 	struct mc_ring garbage;  /* media -> control: memory to free */
+	struct mc_ring retired;  /* media -> control: struct mc_srtp to close and free */
 
 	/* control thread */
 	struct leg_slot *leg_slots;

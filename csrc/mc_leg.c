@@ -104,10 +104,29 @@ static void take_rtp(struct mc_leg *leg, const struct mc_leg_env *env, const uin
 	leg->stats.rx_malformed += rc == MC_EBADMSG;
 }
 
+static bool is_rtcp(const struct mc_leg *leg, const uint8_t *data, size_t n)
+{
+	return leg->cfg.rtcp == MC_RTCP_MUX && mc_rtp_is_rtcp(data, n);
+}
+
+/* SRTP: authenticate and decrypt in place, before anything else looks at the packet. */
+static bool unsealed(struct mc_leg *leg, uint8_t *data, size_t *n, bool rtcp)
+{
+	if (!leg->srtp.on)
+		return true;
+	int rc = mc_srtp_unprotect(&leg->srtp, data, *n, rtcp);
+	if (rc < 0) {
+		leg->stats.rx_unauthentic++;
+		return false;
+	}
+	*n = (size_t)rc;
+	return true;
+}
+
 static void take_datagram(struct mc_leg *leg, const struct mc_leg_env *env, const uint8_t *data,
 			  size_t n)
 {
-	if (leg->cfg.rtcp == MC_RTCP_MUX && mc_rtp_is_rtcp(data, n))
+	if (is_rtcp(leg, data, n))
 		take_rtcp(leg, env, data, n);
 	else
 		take_rtp(leg, env, data, n);
@@ -137,10 +156,15 @@ static void receive_udp(struct mc_leg *leg, const struct mc_leg_env *env)
 		bool locked = leg->latched;
 		size_t got = mc_udp_receive(leg->cfg.fd, batch, true);
 		for (size_t i = 0; i < got; i++) {
-			const struct mc_udp_packet *packet = &batch->packets[i];
+			struct mc_udp_packet *packet = &batch->packets[i];
 			struct mc_leg_env at = at_arrival(env, packet);
 			if (packet->truncated)
 				leg->stats.rx_malformed++;
+			else if (leg->latched && !mc_udp_same(&packet->from, &leg->remote))
+				leg->stats.rx_stranger++; /* not worth the decryption */
+			else if (!unsealed(leg, packet->data, &packet->n,
+					   is_rtcp(leg, packet->data, packet->n)))
+				continue;
 			else if (!mc_leg_from_remote(leg, packet, env->now_us))
 				leg->stats.rx_stranger++;
 			else
@@ -154,9 +178,10 @@ static void receive_udp(struct mc_leg *leg, const struct mc_leg_env *env)
 	if (leg->cfg.rtcp == MC_RTCP_PAIR && leg->latched && leg->ticks % RTCP_PAIR_TICKS == 0) {
 		size_t got = mc_udp_receive(leg->cfg.rtcp_fd, batch, true);
 		for (size_t i = 0; i < got; i++) {
-			const struct mc_udp_packet *packet = &batch->packets[i];
+			struct mc_udp_packet *packet = &batch->packets[i];
 			struct mc_leg_env at = at_arrival(env, packet);
-			if (mc_udp_same(&packet->from, &leg->rtcp_remote))
+			if (mc_udp_same(&packet->from, &leg->rtcp_remote) &&
+			    unsealed(leg, packet->data, &packet->n, true))
 				take_rtcp(leg, &at, packet->data, packet->n);
 		}
 	}
@@ -166,8 +191,11 @@ static void receive_link(struct mc_leg *leg, const struct mc_leg_env *env)
 {
 	struct mc_link_packet packet;
 
-	for (int i = 0; i < MC_LINK_SLOTS && mc_ring_read(leg->link_in, &packet, 1); i++)
-		take_datagram(leg, env, packet.data, packet.n);
+	for (int i = 0; i < MC_LINK_SLOTS && mc_ring_read(leg->link_in, &packet, 1); i++) {
+		size_t n = packet.n;
+		if (unsealed(leg, packet.data, &n, is_rtcp(leg, packet.data, n)))
+			take_datagram(leg, env, packet.data, n);
+	}
 }
 
 void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
@@ -207,6 +235,16 @@ void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 
 /* ----------------------------------------------------------------- transmit */
 
+/* SRTP: encrypt in place, last of all. return bytes to send, 0: none */
+static size_t sealed(struct mc_leg *leg, struct mc_leg_scratch *scratch, int n, bool rtcp)
+{
+	if (n >= 0 && leg->srtp.on)
+		n = mc_srtp_protect(&leg->srtp, scratch->packet, (size_t)n, sizeof(scratch->packet),
+				    rtcp);
+	leg->stats.tx_errors += n < 0;
+	return n < 0 ? 0 : (size_t)n;
+}
+
 static void send_datagram(struct mc_leg *leg, const uint8_t *data, size_t n)
 {
 	if (leg->link_out) {
@@ -233,14 +271,13 @@ static void send_rtp(struct mc_leg *leg, struct mc_leg_scratch *scratch, uint8_t
 		.payload = payload,
 		.payload_len = n,
 	};
-	int size = mc_rtp_build(scratch->packet, sizeof(scratch->packet), &rtp);
-	if (size < 0) {
-		leg->stats.tx_errors++;
+	size_t size = sealed(leg, scratch,
+			     mc_rtp_build(scratch->packet, sizeof(scratch->packet), &rtp), false);
+	if (!size)
 		return;
-	}
 	leg->stats.tx_packets++;
 	leg->stats.tx_bytes += n;
-	send_datagram(leg, scratch->packet, (size_t)size);
+	send_datagram(leg, scratch->packet, size);
 }
 
 /* Encode a tick, or half of one, and send what makes a packet. */
@@ -394,15 +431,16 @@ static void send_rtcp(struct mc_leg *leg, const struct mc_leg_env *env, bool bye
 		msg.block_count = 1;
 		mc_rtcp_block_fill(&msg.blocks[0], &leg->source, &leg->rtcp_peer, env->now_us);
 	}
-	int n = mc_rtcp_build(env->scratch->packet, sizeof(env->scratch->packet), &msg);
-	if (n < 0)
+	size_t n = sealed(leg, env->scratch,
+			  mc_rtcp_build(env->scratch->packet, sizeof(env->scratch->packet), &msg),
+			  true);
+	if (!n)
 		return;
 	if (leg->cfg.rtcp == MC_RTCP_PAIR && !leg->link_out)
-		leg->stats.tx_errors +=
-			mc_udp_send(leg->cfg.rtcp_fd, env->scratch->packet, (size_t)n,
-				    leg->latched ? NULL : &leg->rtcp_remote) < 0;
+		leg->stats.tx_errors += mc_udp_send(leg->cfg.rtcp_fd, env->scratch->packet, n,
+						    leg->latched ? NULL : &leg->rtcp_remote) < 0;
 	else
-		send_datagram(leg, env->scratch->packet, (size_t)n);
+		send_datagram(leg, env->scratch->packet, n);
 }
 
 /* Spread over half to one and a half of the mean, so that legs opened together do not report
@@ -568,6 +606,16 @@ void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env
 }
 
 /* ---------------------------------------------------------------- accessors */
+
+void mc_leg_set_srtp(struct mc_leg *leg, struct mc_srtp *fresh)
+{
+	mc_srtp_exchange(&leg->srtp, fresh);
+}
+
+uint32_t mc_leg_first_ssrc(const struct mc_leg *leg)
+{
+	return leg->first_ssrc;
+}
 
 struct mc_playout *mc_leg_playout(struct mc_leg *leg)
 {

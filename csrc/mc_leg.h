@@ -10,7 +10,7 @@
  * frame per tick, so `at` of all events of a leg is one scale.
  *
  * Memory: one arena sized by the configuration; a G.711 leg with a socket, VAD, digits and the
- * caller tap takes less than 64 KB. All functions here run on the media thread unless the header
+ * caller tap takes less than 66 KB. All functions here run on the media thread unless the header
  * says so.
  */
 #ifndef MC_LEG_H
@@ -48,6 +48,7 @@ struct mc_leg_wire {
 };
 
 struct mc_leg;
+struct mc_srtp;
 
 size_t mc_leg_size(const struct mc_leg_cfg *cfg);
 /** Control thread. Takes over the sockets only on success. return 0 | MC_EINVAL | MC_ENOTSUP |
@@ -71,6 +72,10 @@ bool mc_leg_exhausted(const struct mc_leg *leg);
 /** Last words on the wire: RTCP BYE. */
 void mc_leg_bye(struct mc_leg *leg, const struct mc_leg_env *env);
 
+/** Go over to the keys in `fresh`, and leave in it what is to be closed. */
+void mc_leg_set_srtp(struct mc_leg *leg, struct mc_srtp *fresh);
+/** Control thread: our SSRC when the leg opened. */
+uint32_t mc_leg_first_ssrc(const struct mc_leg *leg);
 /** 0 = no limit. */
 void mc_leg_set_limit(struct mc_leg *leg, uint64_t ticks_from_now);
 void mc_leg_set_held(struct mc_leg *leg, bool on, const struct mc_leg_env *env);

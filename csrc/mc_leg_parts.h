@@ -11,6 +11,7 @@
 #include "mc_rtcp.h"
 #include "mc_rtp.h"
 #include "mc_rx.h"
+#include "mc_srtp.h"
 #include "mc_telev.h"
 #include "mc_tone.h"
 #include "mc_vad.h"
@@ -63,6 +64,8 @@ struct mc_leg {
 	bool came;               /* a packet, since the last look */
 	struct mc_rtp_source source;
 	struct mc_rtcp_peer rtcp_peer;
+	struct mc_srtp srtp;
+	uint32_t first_ssrc; /* ours when it opened; read by the control thread */
 	uint16_t tx_seq;
 	uint32_t tx_ts, tx_ssrc;
 	bool tx_started, tx_marker;

@@ -386,6 +386,8 @@ int mc_leg_init(struct mc_leg **out, void *mem, size_t size, const struct mc_leg
 	leg->frame_ts = codec->clock_rate / MC_TICKS_PER_S;
 	leg->random = full.seed;
 	leg->tx_seq = (uint16_t)mc_leg_random(leg);
+	if (full.srtp) /* far from the wrap, which a receiver must not miss: RFC 3711 §3.3.1 */
+		leg->tx_seq &= 0x7FFF;
 	leg->tx_ts = (uint32_t)mc_leg_random(leg);
 	leg->tx_ssrc = (uint32_t)mc_leg_random(leg);
 	leg->tap_due = full.tap_block_ms / MC_TICK_MS;
@@ -399,6 +401,10 @@ int mc_leg_init(struct mc_leg **out, void *mem, size_t size, const struct mc_leg
 		memcpy(&remote.sa, full.remote, full.remote_len);
 		rc = mc_leg_aim(leg, &remote);
 	}
+	leg->first_ssrc = leg->tx_ssrc;
+	if (rc == MC_OK && full.srtp) /* last: what it allocates is given back by deinit alone */
+		rc = mc_srtp_open(&leg->srtp, full.srtp, leg->tx_ssrc);
+	leg->cfg.srtp = NULL;
 	leg->cfg.remote = NULL; /* the caller's memory */
 	leg->cfg.codec = codec->name;
 	memset(leg->cfg.codecs, 0, sizeof(leg->cfg.codecs));
@@ -490,6 +496,7 @@ int mc_leg_resolve(const struct mc_leg *leg, struct mc_leg_wire *wire,
 
 void mc_leg_deinit(struct mc_leg *leg)
 {
+	mc_srtp_close(&leg->srtp);
 	mc_udp_close(leg->cfg.fd);
 	if (leg->cfg.rtcp == MC_RTCP_PAIR)
 		mc_udp_close(leg->cfg.rtcp_fd);

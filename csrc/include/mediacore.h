@@ -181,6 +181,14 @@ enum mc_note_flag {
 	MC_NOTE_WAITING = 1u << 7, /* nothing received yet */
 };
 
+/* Keys of SRTP, RFC 3711. Needs libsrtp2: mc_srtp_load(). */
+struct mc_srtp_keys {
+	const char *suite; /* as in SDP: "AES_CM_128_HMAC_SHA1_80" (or _32), "AEAD_AES_128_GCM",
+			    * "AEAD_AES_256_GCM" */
+	const uint8_t *tx_key, *rx_key; /* [key_len] master key and salt joined, copied */
+	size_t key_len;                 /* 30, 30, 28, 44 */
+};
+
 struct mc_leg_cfg {
 	const char *codec;          /* "PCMU" "PCMA" "G722" "L16" "L16LE" "opus" */
 	uint32_t srate;             /* Hz of the leg; must be the codec's. 0 = the codec's own */
@@ -202,6 +210,7 @@ struct mc_leg_cfg {
 	uint32_t relatch_ms;   /* LEARN: the lock ends after so long a silence; 0 = never */
 	uint32_t keepalive_ms; /* while sending is off, RFC 6263; 0 = never */
 	uint8_t rtcp;          /* enum mc_rtcp_mode */
+	const struct mc_srtp_keys *srtp; /* NULL = plain RTP; else nothing plain is taken or sent */
 
 	uint16_t jitter_min_ms, jitter_max_ms; /* 0 = 20 and 400 */
 	uint16_t payload_max;  /* bytes that 20 ms of payload may have; 0 = by codec */
@@ -257,11 +266,12 @@ struct mc_leg_stats {
 	uint64_t rx_unwanted; /* packets of the far side dropped because receiving is off */
 	uint64_t keepalives;
 	uint64_t stream_dropped_samples; /* stream link: received, and too much for the queue */
+	uint64_t rx_unauthentic; /* SRTP: plain, altered or replayed; changed nothing else */
 };
 
 /** Open a leg; it joins the next tick. Allocates; control thread.
- *  return 0 | MC_EINVAL | MC_ENOTSUP (codec) | MC_ENOMEM | MC_EFULL. The sockets are closed on
- *  failure as well. */
+ *  return 0 | MC_EINVAL | MC_ENOTSUP (codec, SRTP) | MC_ENOMEM | MC_EFULL. The sockets are closed
+ * on failure as well. */
 int mc_leg_open(struct mc_engine *engine, const struct mc_leg_cfg *cfg, mc_handle *out) MC_WUR;
 /** Stop a leg in the next tick; MC_EV_LEG_CLOSED ends it. Its taps and counters can still be read
  *  until mc_leg_free(). */
@@ -307,6 +317,18 @@ struct mc_leg_target {
  *  return 0 | MC_EINVAL | MC_ENOTSUP (codec not reserved, or not at the leg's rate) | MC_EFULL |
  *  MC_ENOENT */
 int mc_leg_retarget(struct mc_engine *engine, mc_handle leg, const struct mc_leg_target *target);
+
+/** Other keys from the next tick on; NULL = plain RTP. A direction whose key is the same goes on
+ *  as it is.
+ *  return 0 | MC_EINVAL (unknown suite, wrong length) | MC_ENOTSUP (no libsrtp2, or the suite is
+ *  not in it) | MC_ENOMEM | MC_EFULL | MC_ENOENT */
+int mc_leg_rekey(struct mc_engine *engine, mc_handle leg, const struct mc_srtp_keys *keys);
+
+/** Load libsrtp2 from a file (path) or by the loader's own search (path NULL). Call once at
+ *  set-up, before any leg. return 0 or MC_ENOTSUP. Not for the tick path: it allocates. */
+int mc_srtp_load(const char *path) MC_WUR;
+/** Version string of the loaded libsrtp2, or NULL. */
+const char *mc_srtp_version(void);
 
 /* Memory link (fd = -1): packets instead of a socket; also the way in for other transports. */
 /** Give one received datagram to the leg. return 0 | MC_EFULL (dropped) | MC_EINVAL | MC_ENOENT */

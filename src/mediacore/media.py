@@ -189,7 +189,7 @@ class LegConfig:
     known. latch: whose RTP is taken. relatch_ms: Latch.LEARN looks for a source again after so
     long a silence of the locked one, at least 5000, 0 = never. keepalive_ms: while the direction
     says not to send, something goes out each so many milliseconds (RFC 6263), 0 = never. rtcp:
-    where reports travel.
+    where reports travel. srtp: keys, None = plain RTP; with keys nothing plain is taken or sent.
 
     jitter_min_ms, jitter_max_ms: bounds of the buffer's delay [20, 400]. payload_max: bytes of a
     received payload [by codec]. jitter_slots: packets in the buffer [64]. speech_ms: agent audio
@@ -228,6 +228,7 @@ class LegConfig:
     relatch_ms: int = 0
     keepalive_ms: int = 15_000
     rtcp: RtcpMode = RtcpMode.NONE
+    srtp: Srtp | None = None
     jitter_min_ms: int = 0
     jitter_max_ms: int = 0
     payload_max: int = 0
@@ -295,9 +296,10 @@ class LegStats:
     received quality by the E-model (G.107) times 100, 0 = not known yet. far_*: what the far end
     reports by RTCP. rx_stranger: datagrams that are not from the far side, as far as the kernel
     does not drop them. rx_unwanted: packets of the far side dropped because receiving is off.
-    latches: times a source was locked. keepalives: packets sent to show life. stream_dropped_samples:
-    received on a stream link and too much for its queue; tx_link_dropped counts frames that nobody
-    took in time.
+    latches: times a source was locked. keepalives: packets sent to show life. rx_unauthentic: SRTP
+    packets that were plain, altered, replayed or of a 33rd source; they changed nothing else.
+    stream_dropped_samples: received on a stream link and too much for its queue; tx_link_dropped
+    counts frames that nobody took in time.
     """
 
     ticks: int
@@ -346,6 +348,7 @@ class LegStats:
     rx_unwanted: int
     keepalives: int
     stream_dropped_samples: int
+    rx_unauthentic: int
 
 
 class Note(NamedTuple):

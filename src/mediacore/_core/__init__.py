@@ -12,9 +12,11 @@ from mediacore._core._core import (
     live_objects,
     now_us,
     opus_version,
+    srtp_version,
     udp_open,
 )
 from mediacore._core.libopus import opus_load
+from mediacore._core.libsrtp import srtp_load
 
 __all__ = [
     "VERSION",
@@ -29,5 +31,7 @@ __all__ = [
     "now_us",
     "opus_load",
     "opus_version",
+    "srtp_load",
+    "srtp_version",
     "udp_open",
 ]

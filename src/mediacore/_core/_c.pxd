@@ -105,6 +105,12 @@ cdef extern from "mediacore.h" nogil:
     struct mc_note:
         uint32_t tick
 
+    struct mc_srtp_keys:
+        const char *suite
+        const uint8_t *tx_key
+        const uint8_t *rx_key
+        size_t key_len
+
     struct mc_leg_cfg:
         const char *codec
         uint32_t srate
@@ -124,6 +130,7 @@ cdef extern from "mediacore.h" nogil:
         uint32_t relatch_ms
         uint32_t keepalive_ms
         uint8_t rtcp
+        const mc_srtp_keys *srtp
         uint16_t jitter_min_ms
         uint16_t jitter_max_ms
         uint16_t payload_max
@@ -194,6 +201,7 @@ cdef extern from "mediacore.h" nogil:
         uint64_t rx_unwanted
         uint64_t keepalives
         uint64_t stream_dropped_samples
+        uint64_t rx_unauthentic
 
     int mc_leg_open(mc_engine *engine, const mc_leg_cfg *cfg, mc_handle *out) noexcept
     int mc_leg_close(mc_engine *engine, mc_handle leg) noexcept
@@ -217,6 +225,9 @@ cdef extern from "mediacore.h" nogil:
         uint32_t ptime_ms
 
     int mc_leg_retarget(mc_engine *engine, mc_handle leg, const mc_leg_target *target) noexcept
+    int mc_leg_rekey(mc_engine *engine, mc_handle leg, const mc_srtp_keys *keys) noexcept
+    int mc_srtp_load(const char *path) noexcept
+    const char *mc_srtp_version() noexcept
     int mc_leg_push_packet(mc_engine *engine, mc_handle leg, const uint8_t *data,
                            size_t n) noexcept
     int mc_leg_pull_packet(mc_engine *engine, mc_handle leg, uint8_t *out, size_t cap) noexcept

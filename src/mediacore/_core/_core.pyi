@@ -19,6 +19,7 @@ from mediacore.media import (
     MediaSocketStats,
     PacerStats,
     SocketItem,
+    Srtp,
     VadEdge,
 )
 
@@ -73,7 +74,8 @@ class Engine:
     def pacer_stats(self) -> PacerStats:
         """Raises MediaError when the media thread does not run."""
     def open_leg(self, config: LegConfig) -> Leg:
-        """Raises MediaError, QueueFullError (max_legs), MissingDependencyError (opus)."""
+        """Raises MediaError, QueueFullError (max_legs), MissingDependencyError (opus,
+        SRTP)."""
     def open_bridge(self, srate_hz: int = 8000) -> Bridge:
         """srate_hz: rate of the mix in Hz."""
 
@@ -146,9 +148,13 @@ class Leg:
         cn_payload_type: int | None = None,
         codec: str | None = None,
         ptime_ms: int | None = None,
+        srtp: Srtp | None = None,
     ) -> None:
         """A new answer or offer. remote None = learn it; other None = as it is. Raises MediaError:
         a codec that is not reserved (LegConfig.codecs), a value out of range."""
+    def rekey(self, srtp: Srtp | None) -> None:
+        """Other SRTP keys, None = plain RTP; a direction whose key is the same goes on as it is.
+        Raises MediaError, MissingDependencyError."""
     def bed(self, pcm: Buffer, offset: int = 0) -> int:
         """Queue audio under the voice, at srate_hz. Returns samples taken, of 1.6 s."""
     def bed_room(self) -> int:
@@ -286,6 +292,9 @@ class Vad:
     def run(self, pcm: Buffer) -> tuple[list[int], list[VadEdge]]:
         """Whole frames in; a q15 probability per frame and the edges found out."""
 
+def load_libsrtp(path: str | None) -> str | None: ...
+def srtp_version() -> str | None:
+    """Version string of the loaded libsrtp2, or None."""
 def load_libopus(path: str | None) -> str | None: ...
 def opus_version() -> str | None:
     """Version string of the loaded libopus, or None."""

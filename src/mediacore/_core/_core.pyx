@@ -198,9 +198,37 @@ cdef uint32_t fill_address(sockaddr_storage *out, object address) except 0:
     raise MediaError(f"not a numeric address: {host!r}", MC_EINVAL)
 
 
-cdef int fill_leg_cfg(mc_leg_cfg *c, sockaddr_storage *remote, bytes codec, list others,
-                      object config) except -1:
-    """Copy a LegConfig. `codec`, `others` and `remote` must outlive the use of *c."""
+cdef int fill_keys(mc_srtp_keys *c, object srtp, list kept) except -1:
+    """Copy a media.Srtp; `kept` holds its bytes and must outlive the use of *c."""
+    cdef bytes suite = srtp.suite.encode("ascii", "replace")
+    cdef bytes tx_key = bytes(srtp.tx_key)
+    cdef bytes rx_key = bytes(srtp.rx_key)
+    kept.extend((suite, tx_key, rx_key))
+    if len(tx_key) != len(rx_key):
+        raise MediaError("SRTP: the keys of the two directions differ in length", MC_EINVAL)
+    c.suite = suite
+    c.tx_key = <const uint8_t *><const char *>tx_key
+    c.rx_key = <const uint8_t *><const char *>rx_key
+    c.key_len = <size_t>len(tx_key)
+    return 0
+
+
+cdef int check_srtp(int rc, object srtp, str what) except -1:
+    """Map what opening keys returned. The message never holds a key."""
+    if rc == MC_ENOTSUP and mc_srtp_version() is NULL:
+        raise MissingDependencyError(
+            "libsrtp2", "apt-get install libsrtp2-1; then call mediacore._core.srtp_load() "
+            "before opening legs")
+    if rc == MC_ENOTSUP:
+        check(rc, f"{what}: this libsrtp2 has no {srtp.suite}")
+    if rc == MC_EINVAL:
+        check(rc, f"{what}: unknown SRTP suite {srtp.suite!r}, or keys of a wrong length")
+    return check(rc, what)
+
+
+cdef int fill_leg_cfg(mc_leg_cfg *c, sockaddr_storage *remote, mc_srtp_keys *keys, list kept,
+                      bytes codec, list others, object config) except -1:
+    """Copy a LegConfig. Whatever else is given must outlive the use of *c."""
     cdef bytes other
     cdef Py_ssize_t i
     memset(c, 0, sizeof(c[0]))
@@ -228,6 +256,9 @@ cdef int fill_leg_cfg(mc_leg_cfg *c, sockaddr_storage *remote, bytes codec, list
     c.relatch_ms = config.relatch_ms
     c.keepalive_ms = config.keepalive_ms
     c.rtcp = config.rtcp
+    if config.srtp is not None:
+        fill_keys(keys, config.srtp, kept)
+        c.srtp = keys
     c.jitter_min_ms = config.jitter_min_ms
     c.jitter_max_ms = config.jitter_max_ms
     c.payload_max = config.payload_max
@@ -485,8 +516,9 @@ cdef class Engine:
         on, and are closed when opening fails.
 
         Raises MediaError, QueueFullError (max_legs), MissingDependencyError (opus without
-        libopus).
+        libopus, SRTP without libsrtp2).
         """
+        cdef mc_srtp_keys keys
         cdef mc_leg_cfg cfg
         cdef sockaddr_storage remote
         cdef mc_handle handle = 0
@@ -495,9 +527,10 @@ cdef class Engine:
         cdef mc_engine *engine = self.ptr()
         cdef bytes codec = config.codec.encode("ascii", "replace")
         cdef list others = [name.encode("ascii", "replace") for name in config.codecs]
+        cdef list kept = []
         self.reap()
         try:
-            fill_leg_cfg(&cfg, &remote, codec, others, config)
+            fill_leg_cfg(&cfg, &remote, &keys, kept, codec, others, config)
         except BaseException as error:
             for fd in (config.fd, config.rtcp_fd):
                 if fd >= 0:
@@ -513,6 +546,8 @@ cdef class Engine:
                     "libopus", "apt-get install libopus0, or pip install 'mediacore[av]'; then "
                     "call mediacore._core.opus_load() before opening legs")
             check(MC_ENOTSUP, f"codec {config.codec!r} at {config.srate_hz} Hz")
+        if config.srtp is not None:
+            check_srtp(rc, config.srtp, "leg")
         check(rc, "leg")
         cdef Leg leg = Leg.__new__(Leg)
         leg.engine = self
@@ -760,13 +795,15 @@ cdef class Leg:
         check(mc_leg_direction(self.ptr(), self.h, send, receive), "direction")
 
     def retarget(self, remote, *, payload_type=None, tx_payload_type=None,
-                 event_payload_type=None, cn_payload_type=None, codec=None, ptime_ms=None):
+                 event_payload_type=None, cn_payload_type=None, codec=None, ptime_ms=None,
+                 srtp=None):
         """A new answer or offer, from the next tick on. None leaves a value as it is.
 
         remote: numeric (host, port), None = not known: the leg learns it. A locked source stays
         only when the address is the announced one as before, or its own; otherwise latching
         starts anew. codec: the leg's own or one of LegConfig.codecs. payload_type also sets
-        tx_payload_type unless that is given. event_payload_type, cn_payload_type: 0 = none.
+        tx_payload_type unless that is given. event_payload_type, cn_payload_type: 0 = none. srtp: as
+        rekey(), which can also end SRTP.
 
         Raises MediaError (the codec is not reserved or needs another leg rate, a value is out of
         range), QueueFullError.
@@ -791,6 +828,23 @@ cdef class Leg:
             name = codec.encode("ascii", "replace")
             target.codec = name
         check(mc_leg_retarget(engine, self.h, &target), "retarget")
+        if srtp is not None:
+            self.rekey(srtp)
+
+    def rekey(self, srtp):
+        """Other SRTP keys from the next tick on; None = plain RTP. A direction whose key is the
+        same goes on as it is, so that giving the same keys again changes nothing.
+
+        Raises MediaError (suite, length of a key), MissingDependencyError, QueueFullError.
+        """
+        cdef mc_engine *engine = self.ptr()
+        cdef mc_srtp_keys keys
+        cdef list kept = []
+        if srtp is None:
+            check(mc_leg_rekey(engine, self.h, NULL), "rekey")
+            return
+        fill_keys(&keys, srtp, kept)
+        check_srtp(mc_leg_rekey(engine, self.h, &keys), srtp, "rekey")
 
     # the bed
 
@@ -1258,6 +1312,29 @@ def load_libopus(path):
 def opus_version():
     """Version string of the loaded libopus, or None."""
     cdef const char *version = mc_opus_version()
+    return None if version is NULL else version.decode("utf-8", "replace")
+
+
+def load_libsrtp(path):
+    """Load libsrtp2 from a file, or by the loader's search (None). Before any leg is opened.
+
+    Returns its version string, or None when it was not found or is older than 2.1.
+    """
+    cdef bytes text
+    if mc_srtp_version() is NULL:
+        if path is None:
+            if mc_srtp_load(NULL) != 0:
+                return None
+        else:
+            text = path.encode()
+            if mc_srtp_load(text) != 0:
+                return None
+    return mc_srtp_version().decode("utf-8", "replace")
+
+
+def srtp_version():
+    """Version string of the loaded libsrtp2, or None."""
+    cdef const char *version = mc_srtp_version()
     return None if version is NULL else version.decode("utf-8", "replace")
 
 
