@@ -8,10 +8,10 @@
  * How do I use it?  Control thread: mc_srtp_load() once, mc_srtp_open(), mc_srtp_close().
  *                   Media thread: mc_srtp_protect(), mc_srtp_unprotect(), mc_srtp_exchange().
  *
- * Allocation: none here. libsrtp2 itself allocates when the first authentic packet of another inbound
- * SSRC comes, MC_SRTP_SOURCES times for one key at the most, and when our own SSRC changes; built on
- * NSS or OpenSSL (Debian: NSS) also a fixed number of times for each packet, which is given back
- * before it returns. Cost there: 1 to 2.5 us for a packet. Replay window: 256 packets.
+ * Allocation: none here. libsrtp2 itself allocates when the first authentic packet of another
+ * inbound SSRC comes, MC_SRTP_SOURCES times for one key at the most, and when our own SSRC changes;
+ * built on NSS or OpenSSL (Debian: NSS) also a fixed number of times for each packet, which is
+ * given back before it returns. Cost there: 1 to 2.5 us for a packet. Replay window: 256 packets.
  */
 #ifndef MC_SRTP_H
 #define MC_SRTP_H
