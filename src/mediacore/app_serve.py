@@ -1,4 +1,5 @@
-"""Calls by documents and controllers on this machine, with phones that play recordings."""
+"""Calls by documents and controllers: from the gateways of a configuration, and on this machine
+with phones that play recordings."""
 
 from __future__ import annotations
 
@@ -6,9 +7,10 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +30,13 @@ from mediacore.providers.scripted import ScriptedStt, ScriptedTts
 from mediacore.providers.whisper import WhisperStt
 from mediacore.runtime.ports import Published
 from mediacore.service import LINE_LEG, Service, ServiceConfig
+from mediacore.serving.gateways import GatewayHouse, Media, open_house, switchboard
+from mediacore.serving.listeners import Listener, check_listeners
+from mediacore.serving.notify import notify
+from mediacore.serving.ways import Gateways
+from mediacore.session.watching import CallWatch
 from mediacore.slots.driver import Closable
+from mediacore.slots.gateway import FarLine
 from mediacore.slots.stt import Stt
 from mediacore.slots.tts import Tts
 from mediacore.store.spend_pg import open_spend
@@ -50,8 +58,10 @@ Watch = Callable[[str], None]
 class ServeOptions:
     """See `mediacore serve --help`.
 
-    control: (host, port) or None. phones: number to recordings. call: recordings of a caller who
-    calls once; empty = run until stopped. stt, tts: "local", or "none" / "tones" without models.
+    control: (host, port) or None. token: of controllers, "" = from the environment, or random.
+    phones: number to recordings. call: recordings of a caller who calls once; empty = run until
+    stopped. stt, tts: "local", or "none" / "tones" without models. gateways: how calls come in and
+    go out. drain_s: for running calls, once it is to stop.
     """
 
     document: str | None = None
@@ -78,7 +88,38 @@ class ServeOptions:
     spend: str | None = None
     queue: Path | None = None
     document_secret: str = field(default="", repr=False)
+    log: Path | None = None
     log_content: bool = False
+    token: str = field(default="", repr=False)
+    jwt_secret: str = field(default="", repr=False)
+    plain_network: bool = False
+    origins: frozenset[str] = frozenset()
+    language: str = "en-US"
+    voice: str = ""
+    hold_music: str = ""
+    records_url: str = ""
+    max_calls: int = 256
+    drain_s: float = _DRAIN_S
+    gateways: Gateways = field(default_factory=Gateways)
+
+    def listeners(self) -> list[Listener]:
+        """What would be opened."""
+        found = self.gateways.listeners()
+        if self.control is not None:
+            host, port = self.control
+            found.insert(0, Listener("control", "TCP", host, port, True, ""))
+        return found
+
+
+def micros(text: str, where: str) -> int:
+    """An amount of money such as "10.00" in micros. Raises ConfigError."""
+    try:
+        found = Decimal(text) * 1_000_000
+    except InvalidOperation:
+        raise ConfigError(f"{where}: expected an amount such as 10.00") from None
+    if not found.is_finite() or found <= 0 or found != int(found):
+        raise ConfigError(f"{where}: expected an amount above 0, at most six decimals")
+    return int(found)
 
 
 def run_serve(options: ServeOptions, watch: Watch) -> CallRecord | None:
@@ -87,7 +128,8 @@ def run_serve(options: ServeOptions, watch: Watch) -> CallRecord | None:
 
 
 async def _serve(options: ServeOptions, watch: Watch) -> CallRecord | None:
-    token = os.environ.get(TOKEN_ENV) or secrets.token_urlsafe(24)
+    check_listeners(options.listeners())
+    token = options.token or os.environ.get(TOKEN_ENV) or secrets.token_urlsafe(24)
     config = _config(options, token)
     service = Service(config)
     providers: tuple[Closable, ...] = (*config.stt, *config.tts, *config.llm)
@@ -106,33 +148,92 @@ async def _run(
     side = Side(hub.engine, LINE_LEG)
     phones = Side(hub.engine, caller_leg(LegConfig(detect_dtmf=True)))
     exchange = LoopbackExchange(side, phones, seed=lambda: secrets.randbits(62))
-    service.use_gateway(exchange)
+
+    def incoming(far: FarLine) -> None:
+        service.host.incoming(far)  # there is a host once the service runs
+
+    house = open_house(options.gateways, Media(hub.engine, LINE_LEG, incoming))
+    service.use_gateway(
+        switchboard(
+            exchange,
+            lambda to: house.dialer is None or to.to_number in options.phones,
+            house.dialer,
+            options.gateways,
+            options.campaign,
+        )
+    )
     for number, wavs in options.phones.items():
         exchange.register(number, answering(hub, [Line(read_audio(w)) for w in wavs]))
     records: list[CallRecord] = []
     service.on_record(records.append)
-    stopped = _stop_on_signal()
+    stop = _Stop()
     async with service:
         service.host.subscribe(lambda event: _tell(event, watch))
         exchange.on_incoming(service.host.incoming)
-        try:
-            _announce(options, service, token, watch)
-            if options.call:
-                await _place(options, service, exchange, stopped)
-            else:
-                await stopped.wait()
-        finally:
-            await exchange.aclose()
-            await service.drain(_DRAIN_S)
+        async with house, _shown(service, house):
+            try:
+                _announce(options, service, house, token, watch)
+                notify("READY=1")
+                if options.call:
+                    await _place(options, service, exchange, stop.asked)
+                else:
+                    await stop.asked.wait()
+            finally:
+                if options.call:
+                    await exchange.aclose()
+                await _drain(options, service, house, stop, watch)
+                await exchange.aclose()
     return records[-1] if records else None
 
 
-def _stop_on_signal() -> asyncio.Event:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    return stopped
+@asynccontextmanager
+async def _shown(service: Service, house: GatewayHouse) -> AsyncIterator[None]:
+    """Browsers see their calls as they go."""
+    if house.pages is None:
+        yield
+        return
+    watch = CallWatch(lambda: service.host.calls, house.pages.key, house.pages.show)
+    task = asyncio.create_task(watch.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _drain(
+    options: ServeOptions, service: Service, house: GatewayHouse, stop: _Stop, watch: Watch
+) -> None:
+    """New calls are refused; running ones get their time, unless there is a second signal."""
+    notify("STOPPING=1")
+    house.drain()
+    running = len(service.host.calls)
+    if running and stop.asked.is_set():
+        watch(f"draining: {running} calls, at most {options.drain_s:g} s; again: at once")
+    drained = asyncio.ensure_future(service.drain(options.drain_s))
+    forced = asyncio.ensure_future(stop.forced.wait())
+    await asyncio.wait({drained, forced}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (drained, forced):
+        task.cancel()
+    await asyncio.gather(drained, forced, return_exceptions=True)
+    if not drained.cancelled() and drained.exception() is None and drained.result():
+        watch(f"{drained.result()} calls did not end in time and were hung up")
+
+
+class _Stop:
+    """SIGINT and SIGTERM. asked: the first came; forced: another one."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.forced = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._signal)
+
+    def _signal(self) -> None:
+        if self.asked.is_set():
+            self.forced.set()
+        self.asked.set()
 
 
 async def _place(
@@ -179,6 +280,11 @@ def _config(options: ServeOptions, token: str) -> ServiceConfig:
         spend=open_spend(options.spend) if options.spend else None,
         queue=options.queue,
         log_content=options.log_content,
+        language=options.language,
+        voice=options.voice,
+        hold_music=options.hold_music,
+        records_url=options.records_url,
+        max_calls=options.max_calls,
     )
 
 
@@ -195,23 +301,38 @@ def _control(options: ServeOptions, token: str) -> ControlConfig | None:
         return None
     host, port = options.control
     folder = options.tls or options.records / "tls"
-    tls = TlsFiles(folder / "cert.pem", folder / "key.pem")
-    if options.tls is None and not tls.cert.exists():
+    tls: TlsFiles | None = TlsFiles(folder / "cert.pem", folder / "key.pem")
+    if options.plain_network and options.tls is None:
+        tls = None
+    elif options.tls is None and not (folder / "cert.pem").exists():
         tls = make_self_signed(folder)
     project = Project(options.project, (Token.plain(token),))
-    return ControlConfig((project,), host=host, port=port, tls=tls)
+    return ControlConfig(
+        (project,),
+        host=host,
+        port=port,
+        tls=tls,
+        plain_network=options.plain_network,
+        jwt_secret=options.jwt_secret,
+        origins=options.origins,
+    )
 
 
-def _announce(options: ServeOptions, service: Service, token: str, watch: Watch) -> None:
+def _announce(
+    options: ServeOptions, service: Service, house: GatewayHouse, token: str, watch: Watch
+) -> None:
     if options.document is not None:
         watch(f"calls get {strip_credentials(options.document)}")
     if service.control is not None:
         host, port = service.control.address
+        scheme = "ws" if options.plain_network and options.tls is None else "wss"
         cert = (options.tls or options.records / "tls") / "cert.pem"
-        watch(f"controllers: wss://{host}:{port}, context {options.context!r}")
+        watch(f"controllers: {scheme}://{host}:{port}, context {options.context!r}")
         watch(f"  export SIGNALWIRE_SPACE={host}:{port} SIGNALWIRE_RELAY_CA_FILE={cert}")
-        if not os.environ.get(TOKEN_ENV):
+        if not options.token and not os.environ.get(TOKEN_ENV):
             watch(f"  export SIGNALWIRE_PROJECT_ID={options.project} SIGNALWIRE_API_TOKEN={token}")
+    for line in house.announcement():
+        watch(line)
     if not options.call:
         watch("running; Ctrl+C ends it")
 

@@ -160,6 +160,8 @@ class Service:
     def open_hub(self) -> MediaHub:
         """The media thread; gateways open their legs on its engine. Before entering."""
         calls = self._config.max_calls
+        _core.opus_load()
+        _core.srtp_load()
         self.hub = MediaHub(_core.Engine(max_legs=4 * calls, max_bridges=calls))
         return self.hub
 

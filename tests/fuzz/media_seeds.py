@@ -39,7 +39,11 @@ _INSIDE: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
 
 def call_seeds() -> Iterator[bytes]:
     """Calls as a peer makes them, and as it takes ours."""
-    for more in ("", "Supported: 100rel, timer\r\nSession-Expires: 1800\r\n", "Require: 100rel\r\n"):
+    for more in (
+        "",
+        "Supported: 100rel, timer\r\nSession-Expires: 1800\r\n",
+        "Require: 100rel\r\n",
+    ):
         for name, inside in _INSIDE.items():
             yield CUT.join(_caller(name, more, inside))
     for statuses in ((180, 200), (183, 486), (401,), (302,), (200, 200)):

@@ -16,8 +16,8 @@ from mediacore.wire.sip.outputs import Send
 from mediacore.wire.sip.signals import (
     Accepted,
     Incoming,
-    OfferWanted,
     Offered,
+    OfferWanted,
     Over,
     ReferAsked,
 )

@@ -200,7 +200,7 @@ class Stage:
             await self.until(lambda: not self.service.host.calls)
             for handset in self._handsets:
                 await handset.put_away()
-            assert self.hub.engine.stats().legs_open == 0
+            await self.until(lambda: self.hub.engine.stats().legs_open == 0, 2)
             assert self.hub.engine.stats().bridges_open == 0
         await self._stack.aclose()
         if not failed:

@@ -6,9 +6,11 @@ import importlib
 import platform
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from ctypes.util import find_library
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 import click
@@ -18,7 +20,7 @@ from rich.text import Text
 
 from mediacore.cli.environment import version
 from mediacore.cli.group import EXIT_MISSING
-from mediacore.cli.output import echo_json
+from mediacore.cli.output import echo_json, need
 from mediacore.errors import ConfigError, MediacoreError, MissingDependencyError
 
 FIX_LOCAL: Final = "pip install 'mediacore[local]'"
@@ -29,11 +31,15 @@ FIX_DEMO: Final = "pip install 'mediacore[demo]'"
 FIX_AV: Final = "pip install 'mediacore[av]'"
 FIX_MIC: Final = "apt-get install portaudio19-dev && pip install 'mediacore[mic]'"
 FIX_CORE: Final = "pip install --force-reinstall mediacore, or in a clone: pip install -e ."
+FIX_SRTP: Final = "apt-get install libsrtp2-1"
+FIX_PORTAUDIO: Final = "apt-get install libportaudio2"
+FIX_WEBRTC: Final = "pip install 'mediacore[webrtc]'"
 FIX_OPUS: Final = "apt-get install libopus0, or pip install 'mediacore[av]'"
 
 EXAMPLE = """\b
 Examples:
   mediacore doctor
+  mediacore doctor --config mediacore.toml
   mediacore doctor --json | jq '.checks[] | select(.state == "missing")'
 """
 
@@ -80,18 +86,44 @@ def check_core() -> Check:
     return Check("audio core", State.OK, str(core.VERSION), "every call", needed=True)
 
 
-def check_opus() -> Check:
-    """libopus, where the core itself looks for it."""
-    use = "codec opus"
+def check_loaded(name: str, load: str, use: str, fix: str) -> Check:
+    """A library of the audio core, where the core itself looks for it. load: who looks."""
     try:
-        found: str | None = importlib.import_module("mediacore._core").opus_load()
+        found: str | None = getattr(importlib.import_module("mediacore._core"), load)()
     except ImportError:
-        return Check("libopus", State.MISSING, "needs the audio core", use, FIX_CORE)
+        return Check(name, State.MISSING, "needs the audio core", use, FIX_CORE)
     except MediacoreError as error:
-        return Check("libopus", State.BROKEN, str(error), use, FIX_OPUS)
+        return Check(name, State.BROKEN, str(error), use, fix)
     if found is None:
-        return Check("libopus", State.MISSING, "no library found", use, FIX_OPUS)
-    return Check("libopus", State.OK, found, use)
+        return Check(name, State.MISSING, "no library found", use, fix)
+    return Check(name, State.OK, found, use)
+
+
+def check_library(name: str, use: str, fix: str, package: str) -> Check:
+    """A shared library that is opened at run time: known to the dynamic linker."""
+    found = find_library(name)
+    if found is None:
+        return Check(package, State.MISSING, "no library found", use, fix)
+    return Check(package, State.OK, found, use)
+
+
+def check_listeners(config: Path) -> list[Check]:
+    """The listeners that a configuration file would open, and whether their ports are free.
+    Raises ConfigError for a file that cannot be used."""
+    options = need("mediacore.serving.options", "local").options_of(config)
+    rules = need("mediacore.serving.listeners", "local")
+    found = options.listeners()
+    rules.check_listeners(found)
+    checks = []
+    for listener in found:
+        reason = rules.unusable(listener)
+        detail = f"{listener.protocol} {listener.where}: {reason or 'free'}"
+        state = State.BROKEN if reason else State.OK
+        fix = f"end what uses {listener.where}, or change [{listener.section}]" if reason else ""
+        checks.append(
+            Check(listener.section, state, detail, "listener of the file", fix, needed=True)
+        )
+    return checks
 
 
 def check_package(name: str, module: str, use: str, fix: str) -> Check:
@@ -148,7 +180,7 @@ def all_checks() -> Iterable[Check]:
     """Every check, most important first. Reads about 90 MB for the digests, 340 with Gemma."""
     yield check_python()
     yield check_core()
-    yield check_opus()
+    yield check_loaded("libopus", "opus_load", "codec opus", FIX_OPUS)
     stt, tts = "embedded speech recognition", "embedded speech synthesis"
     yield check_package("numpy", "numpy", "embedded models, benchmarks", FIX_LOCAL)
     yield check_package("ctranslate2", "ctranslate2", stt, FIX_LOCAL)
@@ -160,19 +192,30 @@ def all_checks() -> Iterable[Check]:
     yield check_model("Gemma 3 270m", llm, _gemma, FIX_LLM_AGAIN)
     yield check_package("av", "av", "FLAC, MP3 and other files; brings libopus", FIX_AV)
     yield check_package("matplotlib", "matplotlib", "timeline.png", FIX_DEMO)
-    yield check_package("PyAudio", "pyaudio", "microphone (with PortAudio)", FIX_MIC)
+    microphone = "microphone and loudspeaker"
+    yield check_library("portaudio", microphone, FIX_PORTAUDIO, "PortAudio")
+    yield check_package("PyAudio", "pyaudio", microphone, FIX_MIC)
+    yield check_loaded("libsrtp2", "srtp_load", "SRTP of SIP calls", FIX_SRTP)
+    yield check_package("aiortc", "aiortc", "calls from browsers", FIX_WEBRTC)
 
 
 @click.command("doctor", epilog=EXAMPLE)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Also say which listeners this file would open, and whether their ports are free.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+def command(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     """Say what is installed, what is missing, and the command that adds it.
 
     Exit code 0 when calls can be made, 3 when something needed for every call is missing.
     Optional things that are missing do not count.
     """
     checks = tuple(all_checks())
+    if config is not None:
+        checks += tuple(check_listeners(config))
     if as_json:
         echo_json({"ready": ready(checks), "checks": [asdict(check) for check in checks]})
     else:

@@ -18,7 +18,8 @@ EXIT_MISSING: Final = 3
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "demo": "Hold a complete conversation, offline, and show it.",
-        "call": "Call an agent with your own recordings as the caller.",
+        "talk": "Talk to an agent through this machine's microphone.",
+        "call": "Call an agent with recordings, or place a call: mediacore call sip:…",
         "serve": "Run calls by a document, an agent's server, or a controller.",
         "worker": "Deliver what calls left to do: payloads and extractions.",
         "check": "Say what of a flow document runs here, with line numbers.",

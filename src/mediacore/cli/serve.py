@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
+from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from mediacore.app_options import CallResult
 from mediacore.cli.call import ManyValues
@@ -23,7 +26,19 @@ Examples:
   mediacore serve --document http://user:pass@127.0.0.1:3000/ --allow 127.0.0.1 \\
       --llm openai:my-model@http://127.0.0.1:8080/v1 --call hello.wav
   mediacore serve --control 7443 --call hello.wav
+  mediacore serve --config mediacore.toml
 """
+
+
+_FIELDS: Final[Mapping[str, str]] = {
+    "llms": "llm",
+    "calls": "call",
+    "barge_in_after": "barge_in_after_s",
+    "day_cap": "day_cap_micros",
+    "log_path": "log",
+    "drain": "drain_s",
+}
+"""Parameters that are called otherwise in ServeOptions."""
 
 
 class Recording(click.Path):
@@ -47,6 +62,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command("serve", cls=ManyValues, many="--call", epilog=EPILOG)
+@click.option("--config", type=_FILE, help="Everything in a file; see docs/configuration.md.")
 @click.option("--document", metavar="FILE|URL", help="What calls get: a file, or a server's URL.")
 @click.option(
     "--llm",
@@ -102,81 +118,50 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--queue", type=_NEW_FILE, help="Keep work after calls in this file.")
 @click.option("--log", "log_path", type=_NEW_FILE, help="Decision log, one line per decision.")
 @click.option("--log-content", is_flag=True, help="Also log what was said.")
-@click.option("--document-secret", envvar="MEDIACORE_DOCUMENT_SECRET", default="", hidden=True)
-def command(
-    document: str | None,
-    llms: tuple[str, ...],
-    stt: str,
-    tts: str,
-    control: str | None,
-    project: str,
-    context: str,
-    tls: Path | None,
-    allow: tuple[str, ...],
-    records: Path,
-    sounds: Path | None,
-    calls: tuple[Path, ...],
-    barge_in_after: float | None,
-    from_number: str,
-    to_number: str,
-    phones: tuple[str, ...],
-    strict: bool,
-    budget: str | None,
-    prices: Path | None,
-    campaign: str,
-    day_cap: str | None,
-    spend: str | None,
-    queue: Path | None,
-    log_path: Path | None,
-    log_content: bool,
-    document_secret: str,
-) -> None:
+@click.option("--drain", type=click.FloatRange(min=0), help="Seconds for calls after SIGTERM.")
+@click.option("--document-secret", envvar="MEDIACORE_DOCUMENT_SECRET", hidden=True)
+@click.pass_context
+def command(ctx: click.Context, /, config: Path | None, **values: Any) -> None:
     """Run calls by a document in the published SWML format, by an agent's server that gives one,
-    or by controllers that speak RELAY."""
+    or by controllers that speak RELAY. Options override the file of --config."""
     app = need("mediacore.app_serve", "local")
-    policy = need("mediacore.policy.budget", "local")
-    if log_path is not None:
+    base = app.ServeOptions()
+    if config is not None:
+        base = need("mediacore.serving.options", "local").options_of(config)
+    given = {
+        name: value
+        for name, value in values.items()
+        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    options = dataclasses.replace(base, **_fields(given))
+    if options.log is not None:
         decisions = logging.getLogger("mediacore.decisions")
-        decisions.addHandler(log_file(log_path))
+        decisions.addHandler(log_file(options.log))
         decisions.setLevel(logging.INFO)
         decisions.propagate = False
-    options = app.ServeOptions(
-        document=document,
-        llm=llms,
-        stt=stt,
-        tts=tts,
-        control=_address(control),
-        project=project,
-        context=context,
-        tls=tls,
-        allow=allow,
-        records=records,
-        sounds=sounds,
-        call=calls,
-        barge_in_after_s=barge_in_after,
-        from_number=from_number,
-        to_number=to_number,
-        phones=dict(_phone(p) for p in phones),
-        strict=strict,
-        budget=policy.parse_budget(_pairs(budget), "--budget"),
-        prices=prices,
-        campaign=campaign,
-        day_cap_micros=_money(day_cap),
-        spend=spend,
-        queue=queue,
-        document_secret=document_secret,
-        log_content=log_content,
-    )
     record = app.run_serve(options, click.echo)
-    if record is not None and calls:
+    if record is not None and options.call:
         for turn in record.turns:
             click.echo(f"{turn.speaker.value:>6}: {turn.heard_text}")
-        finish_call(CallResult(record, records / record.call_id), False)
+        finish_call(CallResult(record, options.records / record.call_id), False)
 
 
-def _address(value: str | None) -> tuple[str, int] | None:
-    if value is None:
-        return None
+def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the command line as fields of ServeOptions."""
+    policy = need("mediacore.policy.budget", "local")
+    read: Mapping[str, Callable[[Any], Any]] = {
+        "control": _address,
+        "phones": lambda phones: dict(_phone(p) for p in phones),
+        "budget": lambda text: policy.parse_budget(_pairs(text), "--budget"),
+        "day_cap": _money,
+    }
+    return {
+        _FIELDS.get(name, name): read[name](value) if name in read else value
+        for name, value in given.items()
+    }
+
+
+def _address(value: str) -> tuple[str, int]:
     host, _, port = value.rpartition(":")
     if not port.isdigit() or int(port) > 65535:
         raise ConfigError("--control: expected [HOST:]PORT")
@@ -192,20 +177,11 @@ def _phone(value: str) -> tuple[str, tuple[Path, ...]]:
     return number, paths
 
 
-def _pairs(value: str | None) -> dict[str, object] | None:
-    if value is None:
-        return None
+def _pairs(value: str) -> dict[str, object]:
     pairs = (part.partition("=") for part in value.split(","))
     return {k.strip(): int(v) if v.strip().isdigit() else v.strip() for k, _, v in pairs}
 
 
-def _money(value: str | None) -> int:
-    if value is None:
-        return 0
-    try:
-        micros = Decimal(value) * 1_000_000
-    except InvalidOperation:
-        raise ConfigError("--day-cap: expected an amount such as 10.00") from None
-    if micros <= 0 or micros != int(micros):
-        raise ConfigError("--day-cap: expected an amount above 0, at most six decimals")
-    return int(micros)
+def _money(value: str) -> int:
+    money: int = need("mediacore.app_serve", "local").micros(value, "--day-cap")
+    return money

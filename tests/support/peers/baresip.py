@@ -185,7 +185,15 @@ class Baresip:
 
     def heard(self) -> Path:
         """The newest recording of what it received."""
-        found = sorted((self.folder / "heard").glob("*-dec.wav"), key=lambda p: p.stat().st_mtime)
+        return self._recording("dec")
+
+    def said(self) -> Path:
+        """The newest recording of what it sent."""
+        return self._recording("enc")
+
+    def _recording(self, kind: str) -> Path:
+        files = (self.folder / "heard").glob(f"*-{kind}.wav")
+        found = sorted(files, key=lambda p: p.stat().st_mtime)
         assert found, f"no recording in {self.folder / 'heard'}:\n{self.program.output()[-3000:]}"
         return found[-1]
 

@@ -27,9 +27,10 @@ def read_wav(path: Path) -> tuple[Samples, int]:
         return data[:: file.getnchannels()] / 32768.0, file.getframerate()
 
 
-def write_wav(path: Path, samples: Samples, srate_hz: int = 8000) -> Path:
+def write_wav(path: Path, samples: Samples, srate_hz: int = 8000, channels: int = 1) -> Path:
+    """channels: of `samples`, interleaved."""
     with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(srate_hz)
         file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())

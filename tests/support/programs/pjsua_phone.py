@@ -1,7 +1,8 @@
 """A phone by pjsua2, driven by lines on stdin: one process, since its threads are its own.
 
 Prints one JSON object per event. Commands: call URI · answer CODE · hangup · hold · resume ·
-dtmf DIGITS · transfer URI · attended URI (calls URI, then transfers the first call to it) · quit
+codec NAME (offers only it from now on, by re-INVITE) · update · dtmf DIGITS · transfer URI ·
+attended (the first call's far side takes the place of this phone in the second) · quit
 """
 
 from __future__ import annotations
@@ -86,8 +87,7 @@ class Phone:
         endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         endpoint.libStart()
         endpoint.audDevManager().setNullDev()
-        for codec in endpoint.codecEnum2():
-            endpoint.codecSetPriority(codec.codecId, 255 if options.codec in codec.codecId else 0)
+        self.only(options.codec)
         self.player = pj.AudioMediaPlayer()
         self.player.createPlayer(options.microphone, pj.PJMEDIA_FILE_NO_LOOP)
         self.recorder = pj.AudioMediaRecorder()
@@ -105,7 +105,15 @@ class Phone:
         account.callConfig.timerUse = (
             pj.PJSUA_SIP_TIMER_ALWAYS if options.timer else pj.PJSUA_SIP_TIMER_OPTIONAL
         )
+        if options.timer:
+            account.callConfig.timerSessExpiresSec = account.callConfig.timerMinSESec = 90
         self.account.create(account)
+
+    def only(self, name: str) -> None:
+        """Have no other codec."""
+        for codec in self.endpoint.codecEnum2():
+            priority = 255 if name in codec.codecId else 0
+            self.endpoint.codecSetPriority(codec.codecId, priority)
 
     def gone(self, call: Call) -> None:
         """Its Python object must outlive the callback."""
@@ -135,6 +143,11 @@ class Phone:
             case "resume":
                 operation.opt.flag = pj.PJSUA_CALL_UNHOLD
                 call.reinvite(operation)
+            case "codec":
+                self.only(argument)
+                call.reinvite(operation)
+            case "update":
+                call.update(operation)
             case "dtmf":
                 call.dialDtmf(argument)
             case "transfer":

@@ -305,7 +305,7 @@ def test_doctor_checks_models(error: Exception, state: doctor.State) -> None:
 def test_doctor_without_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mediacore._core", None)
     assert doctor.check_core().state is doctor.State.MISSING
-    assert doctor.check_opus().state is doctor.State.MISSING
+    assert doctor.check_loaded("libopus", "opus_load", "", "").state is doctor.State.MISSING
     assert not doctor.ready([doctor.check_core()])
 
 

@@ -85,3 +85,38 @@ def test_an_agent_without_a_model_is_refused_with_its_line(tmp_path: Path) -> No
     assert code == 2
     assert f"{flow}:4" in text
     assert "--llm" in text
+
+
+def test_a_file_and_what_overrides_it(given: list[Any], tmp_path: Path) -> None:
+    config = tmp_path / "m.toml"
+    config.write_text(
+        "[service]\ndocument = 'flow.yaml'\nstt = 'none'\nmax_calls = 7\nlanguage = 'de-DE'\n"
+        "[control]\nport = 7000\n[audiosocket]\nport = 9099\n"
+    )
+    arguments = ("--config", str(config), "--stt", "local", "--control", "7001", "--drain", "3")
+    assert run(*arguments) == (0, "")
+    (options,) = given
+    assert options.document == str(tmp_path / "flow.yaml")
+    assert (options.stt, options.control) == ("local", ("127.0.0.1", 7001))
+    assert (options.max_calls, options.language, options.drain_s) == (7, "de-DE", 3)
+    assert options.gateways.audiosocket.port == 9099
+
+
+def test_a_file_that_cannot_be_used(given: list[Any], tmp_path: Path) -> None:
+    config = tmp_path / "m.toml"
+    config.write_text("[service]\ndocumnt = 'x'\n")
+    code, text = run("--config", str(config))
+    assert code == 2
+    assert "m.toml:2: service.documnt: unknown key; did you mean document?" in text
+    assert not given
+
+
+def test_a_public_listener_for_anybody_is_not_started(tmp_path: Path) -> None:
+    config = tmp_path / "m.toml"
+    config.write_text(
+        "[service]\nstt = 'none'\ntts = 'tones'\n"
+        "[audiosocket]\nhost = '0.0.0.0'\nexpected = ['0.0.0.0/0']\n"
+    )
+    code, text = run("--config", str(config))
+    assert code == 2
+    assert "[audiosocket] on 0.0.0.0:9092 would take calls from anybody" in text

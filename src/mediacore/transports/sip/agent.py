@@ -16,8 +16,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mediacore._core import Engine
-from mediacore.errors import MediacoreError
+from mediacore._core import Engine, srtp_load
+from mediacore.errors import MediacoreError, MissingDependencyError
 from mediacore.media import LegConfig
 from mediacore.slots.gateway import DialOut, FarLine, LineEnd, LineFailedError
 from mediacore.transports.sip.assembly import tls_contexts, ua_config
@@ -32,7 +32,7 @@ from mediacore.transports.sip.outbound import OutboundLine
 from mediacore.transports.sip.settings import SipConfig, SipRegistration, Transfers
 from mediacore.transports.sip.sockets import SipSockets
 from mediacore.transports.sip.targets import Targets
-from mediacore.wire.sdp import SdpError
+from mediacore.wire.sdp import SdpError, SrtpPolicy
 from mediacore.wire.sip.controls import Out
 from mediacore.wire.sip.errors import SipError
 from mediacore.wire.sip.flow import Flow
@@ -121,9 +121,11 @@ class SipAgent:
     # -- life
 
     async def start(self) -> None:
-        """Bind, and register. Raises ConfigError."""
+        """Bind, and register. Raises ConfigError, MissingDependencyError."""
         self._loop = asyncio.get_running_loop()
         config = self.config
+        if config.srtp is not SrtpPolicy.OFF and srtp_load() is None:
+            raise MissingDependencyError("libsrtp2", "apt-get install libsrtp2-1")
         server_tls, client_tls = tls_contexts(config)
         sockets = SipSockets(
             config.binds,

@@ -39,7 +39,9 @@ class Gate:
         self._server: DigestServer | None = None
         if config.users:
             secret = bytes.fromhex(token_hex(_SECRET_BYTES))
-            self._server = DigestServer(config.realm, config.users, secret)
+            self._server = DigestServer(
+                config.realm, config.users, secret, algorithms=config.digests
+            )
         self._calls: Counter[str] = Counter()
         self._counts = GateCounts()
         self._registrars: set[str] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from mediacore._core import Leg
 from mediacore.errors import MediacoreError
@@ -49,14 +50,19 @@ class InboundLine(SipLine):
         try:
             return await self._connect()
         except LineFailedError:
-            self.leave(LineEnd.ERROR)
+            self._give_up(LineEnd.ERROR)
             raise
         except MediacoreError as error:
-            self.leave(LineEnd.ERROR)
+            self._give_up(LineEnd.ERROR)
             raise LineFailedError(LineEnd.ERROR, str(error)) from error
         except BaseException:
-            self.leave(LineEnd.CANCEL)
+            self._give_up(LineEnd.CANCEL)
             raise
+
+    def _give_up(self, reason: LineEnd) -> None:
+        """Nobody takes the leg."""
+        self.leave(reason)
+        self.media.close()
 
     async def _connect(self) -> Leg:
         desk = self.desk
@@ -66,7 +72,10 @@ class InboundLine(SipLine):
         elif self.media.leg is None:
             self.media.open()
         desk.do(desk.ua.answer(desk.now_ms(), self.call, ours))
-        await self._first(self._confirmed)
+        waiting: list[asyncio.Future[Any]] = [self._over, self._confirmed]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if not self._confirmed.done():
+            raise LineFailedError(self._over.result())
         theirs = self._confirmed.result()
         if theirs is not None:
             self.media.accept(theirs)
@@ -79,3 +88,5 @@ class InboundLine(SipLine):
     def _setting_up(self, signal: Signal) -> None:
         if isinstance(signal, Confirmed) and not self._confirmed.done():
             self._confirmed.set_result(signal.sdp)
+            if signal.sdp is None:  # the leg is `connect`'s, also when the caller goes at once
+                self._connected = True

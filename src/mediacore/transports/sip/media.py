@@ -175,6 +175,8 @@ class LineMedia:
         remote = agreed.remote or self._remote  # hold by 0.0.0.0 moves nothing
         if remote != self._remote or _coding(agreed) != _coding(before):
             leg.retarget(remote, **_target(agreed, before))
+        if agreed.srtp is None and before.srtp is not None:
+            leg.rekey(None)
         if (agreed.send, agreed.receive) != (before.send, before.receive):
             leg.direction(agreed.send, agreed.receive)
         self._remote = remote
@@ -203,6 +205,7 @@ class LineMedia:
         if self.leg is not None:
             with suppress(QueueFullError, StaleError):
                 self.leg.close()
+            self.leg = None  # the engine frees it once nobody holds it
         elif self._bound is not None and not self._taken:
             self._bound.close()
         self._bound = None

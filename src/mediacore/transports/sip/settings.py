@@ -19,6 +19,7 @@ from mediacore.wire.sip.errors import SipError
 from mediacore.wire.sip.session_timer import MIN_SE_S
 from mediacore.wire.sip.uri import SipUri
 
+DIGESTS: Final = ("SHA-256", "MD5")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -90,8 +91,9 @@ class SipConfig:
     an open way instead of 180.
 
     sources: networks that calls may come from without credentials. users: names and passwords for
-    everybody else, by digest for `realm`. With neither anybody may call, which needs `open` on an
-    address that is not loopback. max_calls, max_calls_per_source: at a time, inbound.
+    everybody else, by digest for `realm`. digests: the algorithms they are asked for, the preferred
+    one first; phones that give up at one they do not know need ("MD5",). With neither anybody may
+    call, which needs `open` on an address that is not loopback. max_calls, max_calls_per_source: at a time, inbound.
 
     session_expires_s: RFC 4028, 0 = no session timers. refer: see Transfers. refer_ms: how long
     the target of a transfer may ring. redirects: how many 3xx of one call are followed. symmetric:
@@ -115,6 +117,7 @@ class SipConfig:
     sources: tuple[str, ...] = ()
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     realm: str = "mediacore"
+    digests: tuple[str, ...] = DIGESTS
     open: bool = False
     max_calls: int = 256
     max_calls_per_source: int = 64
@@ -155,6 +158,8 @@ class SipConfig:
             raise ConfigError(
                 f"SIP session timers need {MIN_SE_S} <= min_se_s <= session_expires_s"
             )
+        if not self.digests or not set(self.digests) <= set(DIGESTS):
+            raise ConfigError(f"SIP digests are {' and '.join(DIGESTS)}")
         if not self.codecs or self.redirects < 0:
             raise ConfigError("SIP needs codecs, and redirects of at least 0")
         self._check_open()

@@ -179,9 +179,12 @@ class ServerInvite:
     def bye(self) -> None:
         """The caller ends the early dialog, or does not wait for its own ACK."""
         early = self.state in (UasState.TRYING, UasState.RINGING)
+        heard = self.state is UasState.ANSWERED and self.offered  # the 2xx came, its ACK was lost
         if self._move(UasCue.BYE) and early:
             self._end(487)
         self._quiet()
+        if heard:
+            self._stack.emit(Confirmed(self._session.call, None))
 
     def prack(self, tx: int, request: Request) -> None:
         """PRACK; its offer, if any, is answered like an UPDATE's."""
@@ -198,8 +201,8 @@ class ServerInvite:
             self.answer(held)
 
     def lost(self) -> None:
-        """The transaction cannot reach the caller any more."""
-        if self._move(UasCue.LOST):
+        """The transaction cannot reach the caller any more; after the ACK it need not."""
+        if self.state is not UasState.UP and self._move(UasCue.LOST):
             self._quiet()
             self._session.finish(Cause.LOST)
 

@@ -1,0 +1,1 @@
+"""From a configuration file to open listeners: reading, checking, assembling."""

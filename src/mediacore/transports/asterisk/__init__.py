@@ -1,0 +1,1 @@
+"""Asterisk: AudioSocket, and RTP of external media channels."""
