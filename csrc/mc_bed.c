@@ -65,7 +65,7 @@ void mc_bed_stop(struct mc_bed *bed, uint64_t upto)
 		bed->stop_at = upto;
 }
 
-void mc_bed_mix(struct mc_bed *bed, int16_t *pcm, size_t n)
+bool mc_bed_mix(struct mc_bed *bed, int16_t *pcm, size_t n)
 {
 	int16_t frame[MC_FRAME_MAX];
 	uint64_t at = mc_ring_released(&bed->ring);
@@ -86,4 +86,5 @@ void mc_bed_mix(struct mc_bed *bed, int16_t *pcm, size_t n)
 	}
 	bed->now_q12 = take ? to : 0;
 	mc_ring_release(&bed->ring, stopping ? bed->stop_at : at + take);
+	return take && (from || to);
 }

@@ -37,7 +37,7 @@ uint64_t mc_bed_written(const struct mc_bed *bed);
 void mc_bed_gain(struct mc_bed *bed, int32_t gain_q12);
 /** Fade out in the next tick and forget what was written before position `upto`. */
 void mc_bed_stop(struct mc_bed *bed, uint64_t upto);
-/** Add one tick to pcm [n]. No allocation. O(n). */
-void mc_bed_mix(struct mc_bed *bed, int16_t *pcm, size_t n);
+/** Add one tick to pcm [n]. return whether anything sounds. No allocation. O(n). */
+bool mc_bed_mix(struct mc_bed *bed, int16_t *pcm, size_t n);
 
 #endif

@@ -20,6 +20,8 @@ const struct mc_codec *mc_codec_find(const char *name, uint32_t srate)
 			return FIXED[i]->srate == srate ? FIXED[i] : NULL;
 	if (!strcasecmp(name, "L16"))
 		return mc_l16(srate);
+	if (!strcasecmp(name, "L16LE"))
+		return mc_l16le(srate);
 	if (!strcasecmp(name, "opus"))
 		return mc_opus(srate);
 	return NULL;

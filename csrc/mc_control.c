@@ -6,6 +6,7 @@
 #include <sys/time.h>
 
 #include "mc_engine.h"
+#include "mc_stream.h"
 #include "mc_telev.h"
 
 enum {
@@ -57,6 +58,12 @@ int mc_engine_create(struct mc_engine **out, const struct mc_engine_cfg *cfg)
 		free(engine);
 		return rc;
 	}
+	rc = mc_wake_open(&engine->stream_wake);
+	if (rc < 0) {
+		mc_wake_close(&engine->wake);
+		free(engine);
+		return rc;
+	}
 	/* Every leg has a port and a fork at most, and every bridge itself: that bounds the
 	 * garbage, together with joins and forks that are refused, as long as whoever makes new
 	 * ones collects it first. */
@@ -81,12 +88,6 @@ int mc_engine_create(struct mc_engine **out, const struct mc_engine_cfg *cfg)
 	return MC_OK;
 }
 
-static void free_srtp(struct mc_srtp *srtp)
-{
-	mc_srtp_close(srtp);
-	free(srtp);
-}
-
 static void collect_garbage(struct mc_engine *engine)
 {
 	void *memory;
@@ -94,7 +95,7 @@ static void collect_garbage(struct mc_engine *engine)
 	while (mc_ring_read(&engine->garbage, &memory, 1))
 		free(memory);
 	while (mc_ring_read(&engine->retired, &srtp, 1))
-		free_srtp(srtp);
+		mc_srtp_close(srtp);
 }
 
 static void free_leg(struct leg_slot *slot)
@@ -119,7 +120,7 @@ void mc_engine_destroy(struct mc_engine *engine)
 			else if (cmd.kind == CMD_FORK)
 				free(cmd.fork);
 			else if (cmd.kind == CMD_REKEY)
-				free_srtp(cmd.srtp);
+				mc_srtp_close(cmd.srtp);
 		}
 	for (size_t i = 0; i < engine->fork_count; i++)
 		free(engine->forks[i]);
@@ -146,6 +147,7 @@ void mc_engine_destroy(struct mc_engine *engine)
 	free(engine->forks);
 	free(engine->leg_index);
 	mc_wake_close(&engine->wake);
+	mc_wake_close(&engine->stream_wake);
 	free(engine);
 }
 
@@ -323,6 +325,46 @@ int mc_leg_pull_packet(struct mc_engine *engine, mc_handle leg, uint8_t *out, si
 	memcpy(out, packet.data, packet.n);
 	mc_ring_release(ring, mc_ring_released(ring) + 1);
 	return packet.n;
+}
+
+/* -------------------------------------------------------------- stream link */
+
+static struct mc_stream *stream_of(const struct mc_engine *engine, mc_handle leg)
+{
+	struct leg_slot *slot = slot_of(engine, leg);
+	return slot ? mc_leg_stream_of(slot->leg) : NULL;
+}
+
+int mc_leg_push_media(struct mc_engine *engine, mc_handle leg, const uint8_t *payload, size_t n,
+		      const struct mc_media_stamp *stamp)
+{
+	struct mc_stream *stream = stream_of(engine, leg);
+
+	if (!stream)
+		return slot_of(engine, leg) ? MC_ESTATE : MC_ENOENT;
+	if (n > INT32_MAX)
+		return MC_EINVAL;
+	return (int)mc_stream_push(stream, payload, n, stamp);
+}
+
+int mc_leg_pull_media(struct mc_engine *engine, mc_handle leg, struct mc_media_item *item,
+		      uint8_t *buf)
+{
+	struct mc_stream *stream = stream_of(engine, leg);
+
+	if (!stream)
+		return slot_of(engine, leg) ? MC_ESTATE : MC_ENOENT;
+	return mc_stream_pull(stream, item, buf) ? MC_OK : MC_EAGAIN;
+}
+
+int mc_engine_stream_fd(const struct mc_engine *engine)
+{
+	return engine->stream_wake.read_fd;
+}
+
+void mc_engine_stream_clear(struct mc_engine *engine)
+{
+	mc_wake_clear(&engine->stream_wake);
 }
 
 /* ------------------------------------------------------------ agent's speech */
@@ -511,14 +553,12 @@ int mc_leg_rekey(struct mc_engine *engine, mc_handle leg, const struct mc_srtp_k
 	if (!slot)
 		return MC_ENOENT;
 	collect_garbage(engine); /* what is on its way to the tick and back fits then */
-	struct mc_srtp *fresh = calloc(1, sizeof(*fresh));
-	if (!fresh)
-		return MC_ENOMEM;
-	int rc = keys ? mc_srtp_open(fresh, keys, mc_leg_first_ssrc(slot->leg)) : MC_OK;
+	struct mc_srtp *fresh = NULL;
+	int rc = keys ? mc_srtp_open(&fresh, keys, mc_leg_first_ssrc(slot->leg)) : MC_OK;
 	if (rc == MC_OK)
 		rc = command_leg(engine, leg, (struct command){.kind = CMD_REKEY, .srtp = fresh});
 	if (rc < 0)
-		free_srtp(fresh);
+		mc_srtp_close(fresh);
 	return rc;
 }
 

@@ -119,10 +119,9 @@ static bool apply_to_leg(struct mc_engine *engine, const struct command *cmd,
 {
 	struct active_leg *active = find_leg(engine, cmd->target);
 	if (cmd->kind == CMD_REKEY) {
-		if (active)
-			mc_leg_set_srtp(active->leg, cmd->srtp);
+		struct mc_srtp *old = active ? mc_leg_set_srtp(active->leg, cmd->srtp) : cmd->srtp;
 		/* Whoever commands collects first, so this always fits. */
-		size_t done = mc_ring_write(&engine->retired, &cmd->srtp, 1);
+		size_t done = mc_ring_write(&engine->retired, &old, 1);
 		MC_ASSERT(done == 1);
 		(void)done;
 		return active != NULL;
@@ -346,4 +345,8 @@ void mc_engine_tick(struct mc_engine *engine, uint64_t now_us)
 	bump(&engine->stat_ticks, 1);
 	if (mc_ring_written(&engine->events) != events_before)
 		mc_wake_signal(&engine->wake);
+	if (engine->scratch.stream_out) {
+		engine->scratch.stream_out = false;
+		mc_wake_signal(&engine->stream_wake);
+	}
 }

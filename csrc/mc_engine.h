@@ -137,6 +137,7 @@ struct active_bridge {
 struct mc_engine {
 	struct mc_engine_cfg cfg;
 	struct mc_wake wake;
+	struct mc_wake stream_wake;
 	struct mc_ring commands; /* control -> media */
 	struct mc_ring events;   /* media -> control */
 	struct mc_ring garbage;  /* media -> control: memory to free */

@@ -11,5 +11,7 @@
 
 /** The row of a rate, or NULL when the core does not run at it. */
 const struct mc_codec *mc_l16(uint32_t srate);
+/** The same with the low byte first, as stream links (WebSockets) carry it; not for RTP. */
+const struct mc_codec *mc_l16le(uint32_t srate);
 
 #endif

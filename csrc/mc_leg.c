@@ -1,10 +1,10 @@
 #include <string.h>
 
 #include "mc_leg_parts.h"
+#include "mc_leg_stream.h"
 #include "mc_level.h"
 
 enum {
-	DEFAULT_DUCK_DB = 12,
 	RTCP_INTERVAL_US = 5000000, /* mean; RFC 3550 §6.2: the minimum for a session of two */
 	RTCP_PAIR_TICKS = 8,        /* between two looks at the RTCP socket */
 	INBAND_LOW_DBOV = -13,      /* tones of in-band digits */
@@ -15,32 +15,6 @@ enum {
 	CN_SILENCE = 127,       /* -dBov, RFC 3389 §3.1 */
 };
 
-/* ------------------------------------------------------------------- events */
-
-static uint64_t clock_now(const struct mc_leg *leg)
-{
-	return leg->ticks * leg->frame; /* first sample of this tick's frame */
-}
-
-static void emit(const struct mc_leg_env *env, uint32_t kind, uint64_t at, uint32_t a, uint32_t b)
-{
-	env->sink.emit(env->sink.ctx, &(struct mc_event){.kind = kind, .at = at, .a = a, .b = b});
-}
-
-static void emit_digit(struct mc_leg *leg, const struct mc_leg_env *env, char digit,
-		       uint32_t duration_ms, enum mc_digit_source source)
-{
-	struct mc_event event = {
-		.kind = MC_EV_DIGIT,
-		.at = clock_now(leg),
-		.a = (uint32_t)(unsigned char)digit,
-		.b = duration_ms,
-		.position = source,
-	};
-	leg->stats.digits++;
-	env->sink.emit(env->sink.ctx, &event);
-}
-
 /* ------------------------------------------------------------------ receive */
 
 static void take_telev(struct mc_leg *leg, const struct mc_leg_env *env,
@@ -48,8 +22,8 @@ static void take_telev(struct mc_leg *leg, const struct mc_leg_env *env,
 {
 	for (int i = 0; i < n; i++)
 		if (events[i].kind == MC_TELEV_ENDED)
-			emit_digit(leg, env, events[i].digit, events[i].duration_ms,
-				   MC_DIGIT_EVENT);
+			mc_leg_emit_digit(leg, env, events[i].digit, events[i].duration_ms,
+					  MC_DIGIT_EVENT);
 }
 
 static void take_rtcp(struct mc_leg *leg, const struct mc_leg_env *env, const uint8_t *data,
@@ -138,9 +112,9 @@ static bool is_rtcp(const struct mc_leg *leg, const uint8_t *data, size_t n)
 /* SRTP: authenticate and decrypt in place, before anything else looks at the packet. */
 static bool unsealed(struct mc_leg *leg, uint8_t *data, size_t *n, bool rtcp)
 {
-	if (!leg->srtp.on)
+	if (!leg->srtp)
 		return true;
-	int rc = mc_srtp_unprotect(&leg->srtp, data, *n, rtcp);
+	int rc = mc_srtp_unprotect(leg->srtp, data, *n, rtcp);
 	if (rc < 0) {
 		leg->stats.rx_unauthentic++;
 		return false;
@@ -224,186 +198,15 @@ static void receive_link(struct mc_leg *leg, const struct mc_leg_env *env)
 	}
 }
 
-/* A held leg's speech is nobody's business; edges told always alternate. */
-static void tell_speech(struct mc_leg *leg, const struct mc_leg_env *env, bool on, uint64_t at)
-{
-	if (on == leg->speech_told || (on && leg->held))
-		return;
-	leg->speech_told = on;
-	emit(env, on ? MC_EV_SPEECH_STARTED : MC_EV_SPEECH_ENDED, at, 0, 0);
-}
-
-static void detect_speech(struct mc_leg *leg, const struct mc_leg_env *env)
-{
-	struct mc_vad_edge edge;
-	uint64_t end = clock_now(leg) + leg->frame;
-	int probability = mc_vad_frame(leg->vad, leg->rx_frame);
-	enum mc_vad_kind kind = mc_vad_speech(leg->vad, probability, &edge);
-
-	if (kind != MC_VAD_NONE) {
-		uint64_t at = end > edge.back_samples ? end - edge.back_samples : 0;
-		bool start = kind == MC_VAD_START;
-		if (start) {
-			leg->speech_ms = (uint32_t)((end - at) * 1000 / leg->cfg.srate);
-			leg->stats.speech_starts++;
-		} else {
-			leg->silence_ms = (uint32_t)((end - at) * 1000 / leg->cfg.srate);
-		}
-		tell_speech(leg, env, start, at);
-	} else if (mc_vad_active(leg->vad)) {
-		leg->speech_ms += MC_TICK_MS;
-		tell_speech(leg, env, true, clock_now(leg));
-	} else {
-		leg->silence_ms += MC_TICK_MS;
-	}
-	if (mc_vad_active(leg->vad)) {
-		leg->silence_ms = 0;
-		leg->note.flags |= MC_NOTE_RX_SPEECH;
-	} else {
-		leg->speech_ms = 0;
-	}
-}
-
-static void detect_tones(struct mc_leg *leg, const struct mc_leg_env *env)
-{
-	struct mc_dtmf_event digits[MC_DTMF_EVENTS];
-	struct mc_tone_event tones[MC_TONE_EVENTS];
-	int n = leg->dtmf ? mc_dtmf_frame(leg->dtmf, leg->rx_frame, digits, MC_DTMF_EVENTS) : 0;
-
-	for (int i = 0; i < n; i++)
-		if (!digits[i].start)
-			emit_digit(leg, env, digits[i].digit, digits[i].duration_ms,
-				   MC_DIGIT_IN_BAND);
-	n = leg->tone ? mc_tone_frame(leg->tone, leg->rx_frame, tones, MC_TONE_EVENTS) : 0;
-	for (int i = 0; i < n; i++)
-		emit(env, MC_EV_TONE, clock_now(leg) + leg->frame - tones[i].back_samples,
-		     (uint32_t)tones[i].kind, tones[i].length_ms);
-}
-
-/* ------------------------------------------------------------------- policy */
-
-static bool protected_now(const struct mc_leg *leg)
-{
-	uint64_t played_ms = mc_playout_position(leg->playout) * 1000 / leg->cfg.srate;
-	return played_ms < leg->policy.protect_ms ||
-	       mc_playout_last_mark(leg->playout) < leg->policy.protect_mark;
-}
-
-static void undo_barge_in(struct mc_leg *leg)
-{
-	if (leg->barge_action == MC_BARGE_PAUSE)
-		mc_playout_resume(leg->playout, leg->policy.resume_from_mark);
-	else
-		mc_playout_duck(leg->playout, 0);
-	leg->barge = BARGE_IDLE;
-}
-
-static void cut_barge_in(struct mc_leg *leg)
-{
-	mc_playout_duck(leg->playout, 0);
-	mc_playout_cut(leg->playout, mc_playout_generation(leg->playout), MC_CUT_BARGE_IN);
-	leg->barge = BARGE_IDLE;
-}
-
-static void run_policy(struct mc_leg *leg)
-{
-	const struct mc_barge_in *policy = &leg->policy;
-	bool active = mc_playout_active(leg->playout);
-	bool paused = mc_playout_paused(leg->playout);
-
-	if (leg->barge == BARGE_ACTED) {
-		bool gone = leg->barge_action == MC_BARGE_PAUSE ? !paused : !active;
-		if (gone) { /* resumed or cut by command, or played to its end */
-			mc_playout_duck(leg->playout, 0);
-			leg->barge = BARGE_IDLE;
-		} else if (policy->commit_ms && leg->speech_ms >= policy->commit_ms) {
-			cut_barge_in(leg);
-		} else if (policy->resume_ms && leg->silence_ms >= policy->resume_ms) {
-			undo_barge_in(leg);
-		}
-		return;
-	}
-	if (policy->action == MC_BARGE_OFF || !active || !leg->speech_ms ||
-	    leg->speech_ms < policy->onset_ms || protected_now(leg))
-		return;
-	if (policy->action == MC_BARGE_CUT) {
-		cut_barge_in(leg);
-		return;
-	}
-	leg->barge = BARGE_ACTED;
-	leg->barge_action = policy->action;
-	if (policy->action == MC_BARGE_PAUSE)
-		mc_playout_pause(leg->playout);
-	else
-		mc_playout_duck(leg->playout,
-				(uint8_t)policy->duck_db ? policy->duck_db : DEFAULT_DUCK_DB);
-}
-
-/* -------------------------------------------------------------- hold, limit */
-
-void mc_leg_set_limit(struct mc_leg *leg, uint64_t ticks_from_now)
-{
-	leg->cfg.budget_ticks = ticks_from_now ? leg->ticks + ticks_from_now : 0;
-}
-
-void mc_leg_set_srtp(struct mc_leg *leg, struct mc_srtp *fresh)
-{
-	mc_srtp_exchange(&leg->srtp, fresh);
-}
-
-uint32_t mc_leg_first_ssrc(const struct mc_leg *leg)
-{
-	return leg->first_ssrc;
-}
-
-bool mc_leg_held(const struct mc_leg *leg)
-{
-	return leg->held;
-}
-
-void mc_leg_set_held(struct mc_leg *leg, bool on, const struct mc_leg_env *env)
-{
-	leg->held_by_command = on;
-	on = on || !leg->sends;
-	if (on == leg->held)
-		return;
-	leg->quiet_since_us = env->now_us;
-	if (on) {
-		tell_speech(leg, env, false, clock_now(leg));
-		leg->speech_ms = 0;
-		leg->stays_paused = mc_playout_paused(leg->playout);
-		mc_playout_pause(leg->playout);
-	} else if (!leg->stays_paused) {
-		mc_playout_resume(leg->playout, false);
-	}
-	leg->held = on;
-}
-
-void mc_leg_pause_voice(struct mc_leg *leg)
-{
-	leg->stays_paused = true;
-	mc_playout_pause(leg->playout);
-}
-
-void mc_leg_resume_voice(struct mc_leg *leg, bool from_mark)
-{
-	leg->stays_paused = false;
-	if (!leg->held)
-		mc_playout_resume(leg->playout, from_mark);
-}
-
-void mc_leg_set_barge_in(struct mc_leg *leg, const struct mc_barge_in *policy)
-{
-	leg->policy = *policy;
-}
-
 void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 {
 	struct mc_telev_event closed;
 	struct mc_rx_info info;
 
 	leg->note = (struct mc_note){.tick = (uint32_t)leg->ticks};
-	if (leg->link_in)
+	if (leg->stream)
+		mc_leg_stream_rx(leg, env);
+	else if (leg->link_in)
 		receive_link(leg, env);
 	else
 		receive_udp(leg, env);
@@ -421,15 +224,10 @@ void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 	if (info.flags & MC_RX_BEFORE)
 		leg->note.flags |= MC_NOTE_WAITING;
 
-	if (leg->received_any) {
-		detect_tones(leg, env);
-		/* The silence before the first packet is nobody's: as a noise floor it would make
-		 * speech of a noisy line once the true floor takes over. */
-		if (leg->vad && !(info.flags & MC_RX_BEFORE))
-			detect_speech(leg, env);
-		if (!leg->held)
-			run_policy(leg);
-	}
+	/* The silence before the first packet is nobody's: as a noise floor it would make speech of
+	 * a noisy line once the true floor takes over. */
+	if (leg->received_any)
+		mc_leg_hear(leg, env, !(info.flags & MC_RX_BEFORE));
 	if (leg->tap_rx)
 		leg->stats.tap_dropped_samples +=
 			mc_tap_write(leg->tap_rx, leg->rx_frame, leg->frame);
@@ -440,8 +238,8 @@ void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 /* SRTP: encrypt in place, last of all. return bytes to send, 0: none */
 static size_t sealed(struct mc_leg *leg, struct mc_leg_scratch *scratch, int n, bool rtcp)
 {
-	if (n >= 0 && leg->srtp.on)
-		n = mc_srtp_protect(&leg->srtp, scratch->packet, (size_t)n, sizeof(scratch->packet),
+	if (n >= 0 && leg->srtp)
+		n = mc_srtp_protect(leg->srtp, scratch->packet, (size_t)n, sizeof(scratch->packet),
 				    rtcp);
 	leg->stats.tx_errors += n < 0;
 	return n < 0 ? 0 : (size_t)n;
@@ -552,7 +350,7 @@ static void keep_alive(struct mc_leg *leg, const struct mc_leg_env *env)
 static void sound_digit(struct mc_leg *leg, const struct mc_telev_packet *packet, int16_t *pcm)
 {
 	char digit = mc_telev_digit(packet->payload[0]);
-	size_t total = (size_t)leg->telev_tx.total * leg->cfg.srate / leg->codec->clock_rate;
+	size_t total = (size_t)leg->telev_tx.total * leg->frame;
 
 	if (packet->marker)
 		leg->inband_done = 0;
@@ -587,7 +385,7 @@ static bool send_digits(struct mc_leg *leg, struct mc_leg_scratch *scratch, int1
 void mc_leg_signalled_digit(struct mc_leg *leg, char digit, uint32_t duration_ms,
 			    const struct mc_leg_env *env)
 {
-	emit_digit(leg, env, digit, duration_ms, MC_DIGIT_SIGNALLED);
+	mc_leg_emit_digit(leg, env, digit, duration_ms, MC_DIGIT_SIGNALLED);
 }
 
 void mc_leg_queue_digit(struct mc_leg *leg, char digit, uint16_t tone_ms, uint16_t gap_ms)
@@ -744,7 +542,7 @@ static void write_taps(struct mc_leg *leg, const struct mc_leg_env *env, const i
 	}
 	if (leg->cfg.taps && leg->ticks + 1 >= leg->tap_due) {
 		leg->tap_due += leg->cfg.tap_block_ms / MC_TICK_MS;
-		emit(env, MC_EV_TAP_READY, clock_now(leg) + leg->frame, leg->cfg.taps, 0);
+		mc_leg_emit(env, MC_EV_TAP_READY, clock_now(leg) + leg->frame, leg->cfg.taps, 0);
 	}
 }
 
@@ -768,7 +566,9 @@ void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env
 		mc_playout_pause(leg->playout);
 		heard = NULL;
 	}
-	if (mc_playout_pull(leg->playout, pcm, leg->frame, clock_now(leg), &env->sink))
+	if (leg->stream
+		    ? mc_leg_stream_speech(leg, pcm, clock_now(leg), env)
+		    : mc_playout_pull(leg->playout, pcm, leg->frame, clock_now(leg), &env->sink))
 		leg->note.flags |= MC_NOTE_TX_SPEECH;
 	if (played->cuts != cuts)
 		leg->note.flags |= MC_NOTE_CUT;
@@ -779,12 +579,15 @@ void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env
 	if (heard)
 		for (size_t i = 0; i < leg->frame; i++)
 			pcm[i] = mc_sat16(pcm[i] + heard[i]);
-	if (leg->bed)
-		mc_bed_mix(leg->bed, pcm, leg->frame);
+	bool bed = leg->bed && mc_bed_mix(leg->bed, pcm, leg->frame);
 
 	if (!leg->tx_started)
 		leg->tx_started = leg->tx_marker = true;
-	if (leg->link_out || leg->remote.len) {
+	if (leg->stream) {
+		bool digits = !mc_telev_tx_idle(&leg->telev_tx);
+		send_digits(leg, env->scratch, pcm);
+		mc_leg_stream_tx(leg, pcm, heard || bed || digits, env);
+	} else if (leg->link_out || leg->remote.len) {
 		if (!leg->sends)
 			send_nothing(leg, env, pcm);
 		else if (!send_digits(leg, env->scratch, pcm))
@@ -829,6 +632,11 @@ struct mc_tap_ring *mc_leg_tap_ring(struct mc_leg *leg, enum mc_tap tap)
 	return tap == MC_TAP_RX       ? leg->tap_rx
 	       : tap == MC_TAP_RECORD ? leg->tap_record
 				      : leg->tap_notes;
+}
+
+struct mc_stream *mc_leg_stream_of(struct mc_leg *leg)
+{
+	return leg->stream;
 }
 
 struct mc_ring *mc_leg_link_in(struct mc_leg *leg)

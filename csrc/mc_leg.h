@@ -29,6 +29,7 @@ struct mc_leg_scratch {
 	uint8_t packet[MC_PACKET_MAX];
 	int16_t pcm[MC_FRAME_MAX];
 	int16_t stereo[2 * MC_FRAME_MAX];
+	bool stream_out; /* a stream link put something out in this tick */
 };
 
 struct mc_leg_env {
@@ -71,8 +72,8 @@ bool mc_leg_exhausted(const struct mc_leg *leg);
 /** Last words on the wire: RTCP BYE. */
 void mc_leg_bye(struct mc_leg *leg, const struct mc_leg_env *env);
 
-/** Go over to the keys in `fresh`, and leave in it what is to be closed. */
-void mc_leg_set_srtp(struct mc_leg *leg, struct mc_srtp *fresh);
+/** Go over to `fresh`, NULL = plain RTP. return what is to be closed, or NULL */
+struct mc_srtp *mc_leg_set_srtp(struct mc_leg *leg, struct mc_srtp *fresh) MC_WUR;
 /** Control thread: our SSRC when the leg opened. */
 uint32_t mc_leg_first_ssrc(const struct mc_leg *leg);
 /** 0 = no limit. */
@@ -102,6 +103,8 @@ void mc_leg_read_stats(const struct mc_leg *leg, struct mc_leg_stats *out);
 struct mc_tap_ring *mc_leg_tap_ring(struct mc_leg *leg, enum mc_tap tap);
 struct mc_ring *mc_leg_link_in(struct mc_leg *leg);
 struct mc_ring *mc_leg_link_out(struct mc_leg *leg);
+/** NULL: not a stream link. */
+struct mc_stream *mc_leg_stream_of(struct mc_leg *leg);
 
 /* One datagram of a memory link. */
 struct mc_link_packet {

@@ -146,7 +146,6 @@ void mc_leg_watch(struct mc_leg *leg, const struct mc_leg_env *env)
 	uint32_t limit_ms = half                ? leg->cfg.media_hold_ms
 			    : leg->heard_target ? leg->cfg.media_lost_ms
 						: leg->cfg.media_first_ms;
-	struct mc_event event = {.at = leg->ticks * leg->frame, .b = kind};
 
 	if (!leg->ticks)
 		leg->quiet_since_us = env->now_us;
@@ -154,14 +153,11 @@ void mc_leg_watch(struct mc_leg *leg, const struct mc_leg_env *env)
 		env->now_us > leg->quiet_since_us ? env->now_us - leg->quiet_since_us : 0;
 	if (leg->media_lost && leg->came) {
 		leg->media_lost = false;
-		event.kind = MC_EV_MEDIA_RESUMED;
-		event.b = 0;
-		env->sink.emit(env->sink.ctx, &event);
+		mc_leg_emit(env, MC_EV_MEDIA_RESUMED, clock_now(leg), 0, 0);
 	} else if (!leg->media_lost && limit_ms && silent_us >= (uint64_t)limit_ms * 1000) {
 		leg->media_lost = true;
-		event.kind = MC_EV_MEDIA_LOST;
-		event.a = (uint32_t)(silent_us / 1000);
-		env->sink.emit(env->sink.ctx, &event);
+		mc_leg_emit(env, MC_EV_MEDIA_LOST, clock_now(leg), (uint32_t)(silent_us / 1000),
+			    kind);
 	}
 	leg->came = false;
 	if (leg->cfg.relatch_ms && leg->latched && leg->cfg.latch == MC_LATCH_LEARN &&

@@ -49,35 +49,35 @@ struct mc_leg {
 	const struct mc_codec *codec;
 	size_t frame; /* samples per tick */
 	uint32_t frame_ts;
+	uint32_t first_ssrc; /* ours when it opened; read by the control thread */
 
 	/* wire */
 	const struct mc_codec *codecs[1 + MC_LEG_CODECS]; /* its own, and those it may change to */
 	size_t codec_count;
 	struct mc_udp_addr announced;           /* by signalling; len 0: not known */
 	struct mc_udp_addr remote, rtcp_remote; /* sent to; len 0: nobody */
-	bool latched; /* a source is locked: the socket is connected to `remote` */
-	bool drained; /* since then the socket was empty once: no stranger's datagram is in it */
 	struct mc_learn learn;
-	bool sends, receives;    /* direction */
 	uint64_t quiet_since_us; /* last packet, or what made the present watch begin */
 	uint64_t sent_us;        /* last packet sent, keep-alive included */
-	bool came;               /* a packet, since the last look */
 	struct mc_rtp_source source;
 	struct mc_rtcp_peer rtcp_peer;
-	struct mc_srtp srtp;
-	uint32_t first_ssrc; /* ours when it opened; read by the control thread */
+	struct mc_srtp *srtp; /* NULL: plain RTP */
 	uint16_t tx_seq;
 	uint32_t tx_ts, tx_ssrc;
 	bool tx_started, tx_marker;
-	uint32_t tx_ts_first; /* timestamp of the first frame in tx_payload */
-	size_t tx_payload_n;
+	bool latched; /* a source is locked: the socket is connected to `remote` */
+	bool drained; /* since then the socket was empty once: no stranger's datagram is in it */
+	bool sends, receives; /* direction */
+	bool came;            /* a packet, since the last look */
+	bool media_lost, received_any;
+	bool heard_target;      /* something came from the present target */
+	uint32_t tx_ts_first;   /* timestamp of the first frame in tx_payload */
 	uint32_t tx_payload_ms; /* audio in tx_payload */
+	size_t tx_payload_n;
 	uint64_t rtcp_due_us;
 	uint64_t tx_packets_told[2]; /* as of the last two reports */
 	uint64_t random;
 	uint64_t first_tick; /* in which something was received, once received_any */
-	bool media_lost, received_any;
-	bool heard_target; /* something came from the present target */
 
 	/* audio */
 	struct mc_rx *rx;
@@ -113,10 +113,26 @@ struct mc_leg {
 
 	struct mc_tap_ring *tap_rx, *tap_record, *tap_notes;
 	struct mc_ring *link_in, *link_out;
+	struct mc_stream *stream; /* NULL: RTP */
+	bool stream_voice;        /* the agent's speech is in the frame, or goes on */
 };
 
 /** splitmix64 from the leg's seed. */
 uint64_t mc_leg_random(struct mc_leg *leg);
+
+/* First sample of this tick's frame. */
+static inline uint64_t clock_now(const struct mc_leg *leg)
+{
+	return leg->ticks * leg->frame;
+}
+
+/* mc_leg_hear.c */
+
+void mc_leg_emit(const struct mc_leg_env *env, uint32_t kind, uint64_t at, uint32_t a, uint32_t b);
+void mc_leg_emit_digit(struct mc_leg *leg, const struct mc_leg_env *env, char digit,
+		       uint32_t duration_ms, enum mc_digit_source source);
+/** Once per tick: rx_frame is filled. voice: it may be judged for speech. */
+void mc_leg_hear(struct mc_leg *leg, const struct mc_leg_env *env, bool voice);
 
 /* mc_leg_net.c */
 

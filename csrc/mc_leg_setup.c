@@ -3,6 +3,8 @@
 #include <strings.h>
 
 #include "mc_leg_parts.h"
+#include "mc_leg_stream.h"
+#include "mc_stream.h"
 
 enum {
 	DEFAULT_SPEECH_MS = 1600,
@@ -36,7 +38,7 @@ static bool is_opus(const struct mc_codec *codec)
 /* Bytes of 20 ms. */
 static size_t tick_bytes(const struct mc_codec *codec)
 {
-	bool two_bytes = !strcasecmp(codec->name, "L16");
+	bool two_bytes = !strncasecmp(codec->name, "L16", 3); /* of either byte order */
 	return is_opus(codec) ? 320 : mc_frame_samples(codec->clock_rate) * (two_bytes ? 2 : 1);
 }
 
@@ -103,6 +105,8 @@ static int normalise(struct mc_leg_cfg *cfg, struct choice *choice)
 		cfg->srate = (*codec)->srate;
 	if (!mc_srate_ok(cfg->srate))
 		return MC_EINVAL;
+	if (cfg->stream)
+		cfg->payload_type = 0;
 	if (cfg->payload_type == MC_PT_DYNAMIC)
 		cfg->payload_type = (*codec)->static_pt;
 	if (!cfg->asymmetric)
@@ -134,7 +138,7 @@ static int normalise(struct mc_leg_cfg *cfg, struct choice *choice)
 		return MC_EINVAL;
 	cfg->vad_onset_ms = (uint16_t)or_default(cfg->vad_onset_ms, DEFAULT_ONSET_MS);
 	cfg->vad_hangover_ms = (uint16_t)or_default(cfg->vad_hangover_ms, DEFAULT_HANGOVER_MS);
-	return MC_OK;
+	return cfg->stream ? mc_leg_stream_normalise(cfg, *codec) : MC_OK;
 }
 
 /* The leg's memory as a row of parts. With mem NULL only the size is counted. */
@@ -173,6 +177,18 @@ static struct mc_vad_cfg vad_cfg(const struct mc_leg_cfg *cfg)
 		/* A start is seen one frame after its onset_frames at the latest. */
 		.onset_frames = (uint16_t)((cfg->vad_onset_ms + MC_TICK_MS - 1) / MC_TICK_MS),
 		.hangover_ms = cfg->vad_hangover_ms,
+	};
+}
+
+static struct mc_stream_cfg stream_cfg(const struct mc_leg_cfg *cfg, const struct mc_codec *codec)
+{
+	return (struct mc_stream_cfg){
+		.codec = codec,
+		.srate = cfg->srate,
+		.queue_ms = cfg->stream_queue_ms,
+		.ahead_ms = cfg->ahead_ms,
+		.behind = cfg->jitter_slots,
+		.always = cfg->stream_always,
 	};
 }
 
@@ -291,7 +307,17 @@ static int build(struct arena *arena, const struct mc_leg_cfg *cfg, const struct
 		if (leg)
 			leg->tap_notes = tap;
 	}
-	if (cfg->fd < 0) {
+	if (cfg->stream) {
+		struct mc_stream_cfg stream = stream_cfg(cfg, choice->codecs[0]);
+		n = mc_stream_size(&stream);
+		mem = take(arena, n);
+		if (!n)
+			return MC_EINVAL;
+		if (leg)
+			rc = mc_stream_init(&leg->stream, mem, n, &stream);
+		if (rc < 0)
+			return rc;
+	} else if (cfg->fd < 0) {
 		struct mc_ring *in = make_link(arena), *out = make_link(arena);
 		if (leg) {
 			leg->link_in = in;
@@ -470,8 +496,18 @@ int mc_leg_resolve(const struct mc_leg *leg, struct mc_leg_wire *wire,
 
 void mc_leg_deinit(struct mc_leg *leg)
 {
-	mc_srtp_close(&leg->srtp);
+	mc_srtp_close(leg->srtp);
 	mc_udp_close(leg->cfg.fd);
 	if (leg->cfg.rtcp == MC_RTCP_PAIR)
 		mc_udp_close(leg->cfg.rtcp_fd);
+}
+
+struct mc_srtp *mc_leg_set_srtp(struct mc_leg *leg, struct mc_srtp *fresh)
+{
+	return mc_srtp_replace(&leg->srtp, fresh);
+}
+
+uint32_t mc_leg_first_ssrc(const struct mc_leg *leg)
+{
+	return leg->first_ssrc;
 }

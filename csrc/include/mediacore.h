@@ -190,7 +190,7 @@ struct mc_srtp_keys {
 };
 
 struct mc_leg_cfg {
-	const char *codec;          /* "PCMU" "PCMA" "G722" "L16" "opus" */
+	const char *codec;          /* "PCMU" "PCMA" "G722" "L16" "L16LE" "opus" */
 	uint32_t srate;             /* Hz of the leg; must be the codec's. 0 = the codec's own */
 	uint8_t payload_type;       /* 255 = the codec's static one */
 	uint8_t event_payload_type; /* RFC 4733; 0 = none */
@@ -203,14 +203,14 @@ struct mc_leg_cfg {
 	uint64_t seed;     /* first sequence number, timestamp, SSRC, noise */
 
 	int fd; /* UDP socket from mc_udp_open(), owned by the leg from now on; -1 = memory link */
-	int rtcp_fd;                   /* MC_RTCP_PAIR only; else -1 */
-	const struct sockaddr *remote; /* announced address; NULL = not known, LEARN only */
+	int rtcp_fd;                     /* MC_RTCP_PAIR only; else -1 */
+	const struct mc_srtp_keys *srtp; /* NULL = plain RTP; else nothing plain is taken or sent */
+	const struct sockaddr *remote;   /* announced address; NULL = not known, LEARN only */
 	uint32_t remote_len;
 	uint8_t latch;         /* enum mc_latch */
 	uint32_t relatch_ms;   /* LEARN: the lock ends after so long a silence; 0 = never */
 	uint32_t keepalive_ms; /* while sending is off, RFC 6263; 0 = never */
 	uint8_t rtcp;          /* enum mc_rtcp_mode */
-	const struct mc_srtp_keys *srtp; /* NULL = plain RTP; else nothing plain is taken or sent */
 
 	uint16_t jitter_min_ms, jitter_max_ms; /* 0 = 20 and 400 */
 	uint16_t payload_max;  /* bytes that 20 ms of payload may have; 0 = by codec */
@@ -232,6 +232,11 @@ struct mc_leg_cfg {
 	bool bed;                  /* room for sound under the voice, see mc_leg_bed() */
 	bool detect_dtmf;          /* in-band digits */
 	uint32_t detect_tones;     /* mask for the tone detector; 0 = off */
+
+	bool stream;              /* stream link: mc_leg_push_media(), no RTP; fd must be -1 */
+	bool stream_always;       /* put out a frame each tick, whether something plays or not */
+	uint32_t ahead_ms;        /* silence before each talkspurt: what the far side holds */
+	uint32_t stream_queue_ms; /* audio that waits in either direction; 0 = 2000 */
 };
 
 struct mc_leg_stats {
@@ -260,6 +265,7 @@ struct mc_leg_stats {
 	uint64_t latches;     /* times a source was locked */
 	uint64_t rx_unwanted; /* packets of the far side dropped because receiving is off */
 	uint64_t keepalives;
+	uint64_t stream_dropped_samples; /* stream link: received, and too much for the queue */
 	uint64_t rx_unauthentic; /* SRTP: plain, altered or replayed; changed nothing else */
 };
 
@@ -329,6 +335,45 @@ const char *mc_srtp_version(void);
 int mc_leg_push_packet(struct mc_engine *engine, mc_handle leg, const uint8_t *data, size_t n);
 /** Take one sent datagram. return bytes | MC_EAGAIN | MC_EINVAL (cap too small) | MC_ENOENT */
 int mc_leg_pull_packet(struct mc_engine *engine, mc_handle leg, uint8_t *out, size_t cap);
+
+/* Stream link (mc_leg_cfg.stream): encoded audio in messages, no RTP. */
+enum { MC_MEDIA_MAX = 2 * MC_FRAME_MAX }; /* bytes of a frame put out */
+
+/* What is known of a received message. */
+struct mc_media_stamp {
+	bool has_seq, has_ts;
+	uint32_t seq;        /* counts messages, from anywhere */
+	uint64_t ts_ms;      /* its time on the sender's clock */
+	uint64_t arrival_us; /* monotonic; 0 = the tick that takes it */
+};
+
+enum mc_media_kind {
+	MC_MEDIA_AUDIO = 1, /* n bytes, 20 ms */
+	MC_MEDIA_MARK = 2,  /* the audio before it holds the mark; mark 0: the utterance's end */
+	MC_MEDIA_FLUSH = 3, /* a cut: the far side should drop what it still has */
+	MC_MEDIA_IDLE = 4,  /* nothing plays any more */
+};
+
+struct mc_media_item {
+	enum mc_media_kind kind;
+	uint64_t utterance;
+	uint32_t mark;
+	size_t n;
+};
+
+/** Give a received message of any length at the leg's codec (Opus: one packet).
+ *  return bytes dropped because the queue is full, 0..n | MC_EINVAL (too long) | MC_ESTATE (no
+ *  stream link) | MC_ENOENT */
+int mc_leg_push_media(struct mc_engine *engine, mc_handle leg, const uint8_t *payload, size_t n,
+		      const struct mc_media_stamp *stamp);
+/** Take one item in order; payload to buf [MC_MEDIA_MAX]. return 0 | MC_EAGAIN | MC_ESTATE |
+ *  MC_ENOENT */
+int mc_leg_pull_media(struct mc_engine *engine, mc_handle leg, struct mc_media_item *item,
+		      uint8_t *buf);
+/** Readable after a tick in which a stream link put something out, until mc_engine_stream_clear().
+ */
+int mc_engine_stream_fd(const struct mc_engine *engine);
+void mc_engine_stream_clear(struct mc_engine *engine);
 
 /* -------------------------------------------------------- the agent's speech */
 

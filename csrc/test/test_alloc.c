@@ -221,6 +221,24 @@ static void move_packets(struct mc_engine *engine, mc_handle from, mc_handle to,
 			(void)mc_leg_push_packet(engine, to, data, (size_t)n);
 }
 
+/* What one stream link puts out the other takes, several frames at a time now and then. */
+static void move_media(struct mc_engine *engine, mc_handle from, mc_handle to, uint32_t *rng)
+{
+	uint8_t data[MC_MEDIA_MAX], message[4 * 160];
+	struct mc_media_item item;
+	struct mc_media_stamp stamp = {0};
+	size_t n = 0;
+	if (test_rand(rng) % 3 == 0)
+		return;
+	while (mc_leg_pull_media(engine, from, &item, data) == MC_OK) {
+		if (item.kind != MC_MEDIA_AUDIO || n + item.n > sizeof(message))
+			continue;
+		memcpy(message + n, data, item.n);
+		n += item.n;
+	}
+	CHECK_EQ(mc_leg_push_media(engine, to, message, n, &stamp), 0);
+}
+
 static void drain(struct mc_engine *engine, mc_handle leg)
 {
 	int16_t pcm[4096];
@@ -302,7 +320,7 @@ static void test_no_call_in_ten_thousand_ticks(void)
 	struct mc_engine_cfg cfg = {.max_legs = 16, .max_bridges = 2};
 	struct mc_engine *engine;
 	struct mc_event events[256];
-	mc_handle bridge, tap;
+	mc_handle bridge, tap, stream[2];
 	uint32_t rng = 1;
 	uint64_t now_us = 0, seen = 0;
 	struct mc_leg_stats stats;
@@ -321,6 +339,11 @@ static void test_no_call_in_ten_thousand_ticks(void)
 	struct mc_leg_cfg tap_cfg = full_cfg(&pairs[0], 99);
 	CHECK_EQ(mc_leg_open(engine, &tap_cfg, &tap), 0);
 	CHECK_EQ(mc_leg_fork(engine, tap, pairs[2].agent, MC_FORK_RX | MC_FORK_TX), 0);
+	struct mc_leg_cfg stream_cfg = full_cfg(&pairs[0], 98);
+	stream_cfg.stream = true;
+	stream_cfg.ahead_ms = 100;
+	CHECK_EQ(mc_leg_open(engine, &stream_cfg, &stream[0]), 0);
+	CHECK_EQ(mc_leg_open(engine, &stream_cfg, &stream[1]), 0);
 	for (int tick = 0; tick < TICKS; tick++, now_us += MC_TICK_US) {
 		this_thread = watching = true;
 		mc_engine_tick(engine, now_us);
@@ -328,6 +351,15 @@ static void test_no_call_in_ten_thousand_ticks(void)
 			move_packets(engine, pairs[i].agent, pairs[i].caller, &rng);
 			move_packets(engine, pairs[i].caller, pairs[i].agent, &rng);
 		}
+		mc_engine_stream_clear(engine);
+		move_media(engine, stream[0], stream[1], &rng);
+		if (tick % 40 == 0) {
+			struct pair both = {.utterance = (uint64_t)tick, .generation = UINT32_MAX};
+			voiced(pcm, SPEECH, 8000);
+			speak(engine, &both, stream[0], pcm);
+		}
+		if (tick % 170 == 0)
+			CHECK_EQ(mc_leg_cut(engine, stream[0], UINT32_MAX - 1), 0);
 		for (size_t got; (got = mc_engine_poll(engine, events, 256)) > 0;)
 			for (size_t k = 0; k < got; k++) {
 				seen |= UINT64_C(1) << events[k].kind;
@@ -377,6 +409,8 @@ static void test_no_call_in_ten_thousand_ticks(void)
 			fprintf(stderr, "event %u never came\n", kinds[i]);
 			exit(1);
 		}
+	CHECK_EQ(mc_leg_stats(engine, stream[1], &stats), 0);
+	CHECK(stats.rx_packets > 5000 && stats.speech_starts > 4);
 	for (size_t i = 0; i < n; i++) {
 		CHECK_EQ(mc_leg_stats(engine, pairs[i].agent, &stats), 0);
 		CHECK(stats.rx_packets > 5000 && stats.rx_concealed_samples > 0);

@@ -120,11 +120,39 @@ static void test_same(void)
 	CHECK(!mc_udp_same(&six, &other));
 }
 
+/* A socket that was connected hears everybody again, at the port it had. */
+static void test_disconnect(void)
+{
+	uint16_t port_a, port_b, port_c;
+	int a = mc_udp_open("127.0.0.1", 0, &port_a), b = mc_udp_open("127.0.0.1", 0, &port_b),
+	    c = mc_udp_open("0.0.0.0", 0, &port_c);
+	struct mc_udp_addr to_a = local(port_a), to_b = local(port_b), to_c = local(port_c);
+	int both[] = {a, c};
+	struct mc_udp_addr to[] = {to_a, to_c};
+
+	CHECK(a >= 0 && b >= 0 && c >= 0);
+	for (int i = 0; i < 2; i++) {
+		for (int again = 0; again < 3; again++) {
+			CHECK_EQ(mc_udp_connect(both[i], again & 1 ? &to_b : &to[1 - i]), 0);
+			CHECK_EQ(mc_udp_send(b, (const uint8_t *)"x", 1, &to[i]), 0);
+			CHECK_EQ(mc_udp_receive(both[i], &batch, true), again & 1);
+			mc_udp_disconnect(both[i]);
+			CHECK_EQ(mc_udp_send(b, (const uint8_t *)"y", 1, &to[i]), 0);
+			CHECK_EQ(mc_udp_receive(both[i], &batch, true), 1);
+			CHECK(mc_udp_same(&batch.packets[0].from, &to_b));
+		}
+	}
+	mc_udp_close(a);
+	mc_udp_close(b);
+	mc_udp_close(c);
+}
+
 int main(void)
 {
 	RUN(test_open);
 	RUN(test_batches);
 	RUN(test_connected);
 	RUN(test_same);
+	RUN(test_disconnect);
 	return 0;
 }

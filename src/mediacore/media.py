@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class BargeAction(IntEnum):
@@ -58,6 +58,83 @@ class NoteFlag(IntFlag):
     WAITING = 128  # nothing was received yet
 
 
+class MediaOut(IntEnum):
+    """What a stream link puts out (`Leg.pull_media`)."""
+
+    AUDIO = 1  # (AUDIO, bytes): 20 ms at the leg's codec
+    MARK = 2  # (MARK, utterance, mark): lies in the audio before it; mark 0 = the utterance's end
+    FLUSH = 3  # (FLUSH,): a cut; the far side should drop what it still has
+    IDLE = 4  # (IDLE,): nothing plays any more
+
+
+MediaItem = tuple[Any, ...]
+"""A `MediaOut` and what belongs to it."""
+
+
+class SocketIn(IntEnum):
+    """What `MediaSocket.feed` gives besides audio, which goes to the leg."""
+
+    TEXT = 1  # (TEXT, str)
+    BINARY = 2  # (BINARY, bytes)
+    SEND = 3  # (SEND, bytes): write it now; pong, echo of a close, close after bad data
+    PONG = 4  # (PONG, bytes)
+    CLOSED = 5  # (CLOSED, code, reason): by the peer; 1005 = no code given
+    FAILED = 6  # (FAILED, code, reason): bad data, answered with that code
+
+
+SocketItem = tuple[Any, ...]
+"""A `SocketIn` and what belongs to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDialect:
+    """How a provider's WebSocket carries audio.
+
+    In JSON text: event_key: top-level member that must equal event_value, "" = the payload alone
+    makes it audio. payload_key: where the base64 is, (member,) or (object, member); () = text is
+    never audio. seq_key: number of the message, ts_key: its time in ms, whole numbers, bare or as
+    strings. track_key: whose audio it is; when it is there and not one of `tracks` (at most 4; none
+    = all), the message is dropped and counted. binary_in: binary messages are audio.
+
+    Out: binary_out: as binary messages; otherwise prefix, base64 and suffix as text. frames: 20 ms
+    frames in a message, 1 to 50.
+    """
+
+    event_key: str = "event"
+    event_value: str = "media"
+    payload_key: tuple[str, ...] = ("media", "payload")
+    seq_key: tuple[str, ...] = ()
+    ts_key: tuple[str, ...] = ()
+    track_key: tuple[str, ...] = ()
+    tracks: tuple[str, ...] = ()
+    binary_in: bool = False
+    binary_out: bool = False
+    prefix: str = ""
+    suffix: str = ""
+    frames: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSocketStats:
+    """Counters of a `MediaSocket`. messages: all received; of them texts and binaries were given
+    to the caller, media went to the leg (media_bytes decoded), wrong_track and bad_base64 were
+    dropped, unheard found no open leg. dropped_bytes: the leg's queue was full. media_out:
+    messages of audio put out.
+    """
+
+    messages: int
+    texts: int
+    binaries: int
+    media: int
+    media_bytes: int
+    wrong_track: int
+    bad_base64: int
+    unheard: int
+    dropped_bytes: int
+    pings: int
+    media_out: int
+
+
 @dataclass(frozen=True, slots=True)
 class BargeIn:
     """Policy that the core applies by itself, inside the frame. Armed until replaced.
@@ -98,12 +175,13 @@ class Srtp:
 class LegConfig:
     """How a leg is set up. 0 means the core's default, which is given in brackets.
 
-    codec: "PCMU", "PCMA", "G722", "L16" or "opus". srate_hz: rate of the leg [the codec's own].
-    payload_type: RTP payload type, None = the codec's static one. event_payload_type: RFC 4733,
-    0 = none. cn_payload_type: comfort noise [13 at 8 kHz, else none]. tx_payload_type: of what is
-    sent, None = payload_type. codecs: up to 4 others of the same leg rate to which
-    `Leg.retarget` may change. ptime_ms: audio in a sent packet, 10, 20, 30, 40 or 60 (opus: 20);
-    received packets may have any length up to 60. seed: first sequence number, timestamp, SSRC and
+    codec: "PCMU", "PCMA", "G722", "L16", "L16LE" (stream links only) or "opus". srate_hz: rate of
+    the leg [the codec's own]. payload_type: RTP payload type, None = the codec's static one.
+    event_payload_type: RFC 4733, 0 = none. cn_payload_type: comfort noise [13 at 8 kHz, else none].
+    tx_payload_type: of what is sent, None = payload_type. codecs: up to 4 others of the same leg
+    rate to which `Leg.retarget` may change. ptime_ms: audio in a sent packet, 10, 20, 30, 40 or 60
+    (opus: 20); received packets may have any length up to 60. seed: first sequence number,
+    timestamp, SSRC and
     noise.
 
     fd: UDP socket that the leg owns from then on, -1 = memory link (push_packet, pull_packet).
@@ -126,6 +204,12 @@ class LegConfig:
     detection. vad_onset_ms: speech before SpeechStarted [60]. vad_hangover_ms: silence before
     SpeechEnded [200]. bed: room for 1.6 s of sound under the voice. detect_dtmf: in-band digits.
     detect_tones: mask for the tone detector, 0 = off.
+
+    stream: encoded audio in messages (push_media, pull_media) instead of RTP, whose settings have
+    no meaning then; digits are sent as sound. stream_always: a frame goes out each tick, not only
+    while something plays. ahead_ms: silence before each talkspurt, a multiple of 20 up to 2000;
+    the far side holds that much against our own lateness. stream_queue_ms: audio that waits in
+    either direction [2000], at most 60000.
     """
 
     codec: str = "PCMU"
@@ -163,6 +247,10 @@ class LegConfig:
     bed: bool = False
     detect_dtmf: bool = False
     detect_tones: int = 0
+    stream: bool = False
+    stream_always: bool = False
+    ahead_ms: int = 0
+    stream_queue_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +296,10 @@ class LegStats:
     received quality by the E-model (G.107) times 100, 0 = not known yet. far_*: what the far end
     reports by RTCP. rx_stranger: datagrams that are not from the far side, as far as the kernel
     does not drop them. rx_unwanted: packets of the far side dropped because receiving is off.
-    latches: times a source was locked. keepalives: packets sent to show life. rx_unauthentic: SRTP
-    packets that were plain, altered, replayed or of a 33rd source; they changed nothing else.
+    latches: times a source was locked. keepalives: packets sent to show life.
+    stream_dropped_samples: received on a stream link and too much for its queue; tx_link_dropped
+    counts frames that nobody took in time. rx_unauthentic: SRTP packets that were plain, altered,
+    replayed or of a 33rd source; they changed nothing else.
     """
 
     ticks: int
@@ -254,10 +344,11 @@ class LegStats:
     rtcp_packets: int
     rtcp_malformed: int
     mos_x100: int
-    latches: int = 0
-    rx_unwanted: int = 0
-    keepalives: int = 0
-    rx_unauthentic: int = 0
+    latches: int
+    rx_unwanted: int
+    keepalives: int
+    stream_dropped_samples: int
+    rx_unauthentic: int
 
 
 class Note(NamedTuple):

@@ -76,6 +76,7 @@ LINE_LEG: Final = LegConfig(
     detect_tones=0xE0,  # fax CNG and CED, voicemail beep
     media_first_ms=30_000,
     media_lost_ms=5_000,
+    media_hold_ms=3_600_000,
 )
 """What a gateway's legs need for a call to be run on them."""
 

@@ -40,7 +40,7 @@ from mediacore.providers.scripted import (
 )
 from mediacore.runtime.ports import Published
 from mediacore.service import LINE_LEG, Service, ServiceConfig
-from mediacore.slots.gateway import LineEnd
+from mediacore.slots.gateway import Gateway, LineEnd
 from mediacore.slots.llm import Llm, LlmEvent, LlmInfo, LlmRequest, ToolCall
 from mediacore.slots.stt import Stt
 from mediacore.transports.exchange import ExchangeCall, LoopbackExchange, Side
@@ -146,14 +146,22 @@ class Stage:
             self.service = Service(self._config())
             self.hub = self.service.open_hub()
             self.exchange = self._exchange()
-            self.service.use_gateway(self.exchange)
+            self.service.use_gateway(self.gateway())
             self.service.on_record(self.records.append)
             await stack.enter_async_context(self.service)
             stack.push_async_callback(self.exchange.aclose)
             self.service.host.subscribe(self.events.append)
             self.exchange.on_incoming(self.service.host.incoming)
+            await self.open(stack)
             self._stack = stack.pop_all()
         return self
+
+    def gateway(self) -> Gateway:
+        """Where the service dials."""
+        return self.exchange
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Whatever else lives as long as the service."""
 
     def _config(self) -> ServiceConfig:
         control = None

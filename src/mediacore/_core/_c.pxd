@@ -1,6 +1,6 @@
 # The C API as Cython sees it: csrc/include/mediacore.h and the offline leaf modules.
 from libc.stddef cimport size_t
-from libc.stdint cimport int8_t, int16_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
 cdef extern from "mc_types.h" nogil:
@@ -98,6 +98,8 @@ cdef extern from "mediacore.h" nogil:
     void mc_engine_tick(mc_engine *engine, uint64_t now_us) noexcept
     size_t mc_engine_poll(mc_engine *engine, mc_event *out, size_t n) noexcept
     int mc_engine_event_fd(const mc_engine *engine) noexcept
+    int mc_engine_stream_fd(const mc_engine *engine) noexcept
+    void mc_engine_stream_clear(mc_engine *engine) noexcept
     void mc_engine_stats(const mc_engine *engine, engine_stats *out) noexcept
 
     struct mc_note:
@@ -147,6 +149,10 @@ cdef extern from "mediacore.h" nogil:
         bint bed
         bint detect_dtmf
         uint32_t detect_tones
+        bint stream
+        bint stream_always
+        uint32_t ahead_ms
+        uint32_t stream_queue_ms
 
     ctypedef struct leg_stats "struct mc_leg_stats":
         uint64_t ticks
@@ -194,6 +200,7 @@ cdef extern from "mediacore.h" nogil:
         uint64_t latches
         uint64_t rx_unwanted
         uint64_t keepalives
+        uint64_t stream_dropped_samples
         uint64_t rx_unauthentic
 
     int mc_leg_open(mc_engine *engine, const mc_leg_cfg *cfg, mc_handle *out) noexcept
@@ -224,6 +231,30 @@ cdef extern from "mediacore.h" nogil:
     int mc_leg_push_packet(mc_engine *engine, mc_handle leg, const uint8_t *data,
                            size_t n) noexcept
     int mc_leg_pull_packet(mc_engine *engine, mc_handle leg, uint8_t *out, size_t cap) noexcept
+
+    enum:
+        MC_MEDIA_MAX
+        MC_MEDIA_AUDIO
+        MC_MEDIA_MARK
+        MC_MEDIA_FLUSH
+        MC_MEDIA_IDLE
+
+    struct mc_media_stamp:
+        bint has_seq
+        bint has_ts
+        uint32_t seq
+        uint64_t ts_ms
+        uint64_t arrival_us
+    struct mc_media_item:
+        int kind
+        uint64_t utterance
+        uint32_t mark
+        size_t n
+
+    int mc_leg_push_media(mc_engine *engine, mc_handle leg, const uint8_t *payload, size_t n,
+                          const mc_media_stamp *stamp) noexcept
+    int mc_leg_pull_media(mc_engine *engine, mc_handle leg, mc_media_item *item,
+                          uint8_t *buf) noexcept
 
     int mc_leg_say_begin(mc_engine *engine, mc_handle leg, uint64_t utterance,
                          mc_generation generation) noexcept
@@ -312,6 +343,78 @@ cdef extern from "mc_codec.h" nogil:
     const mc_codec *mc_codec_find(const char *name, uint32_t srate) noexcept
     int mc_opus_load(const char *path) noexcept
     const char *mc_opus_version() noexcept
+
+
+cdef extern from "mc_b64.h" nogil:
+    size_t mc_b64_encoded(size_t n) noexcept
+    size_t mc_b64_encode(char *out, const uint8_t *in_, size_t n) noexcept
+    int64_t mc_b64_decode(uint8_t *out, const char *in_, size_t n) noexcept
+
+
+cdef extern from "mc_ws.h" nogil:
+    enum:
+        MC_WS_HEADER_MAX
+        MC_WS_CONTROL_MAX
+        MC_WS_CODE_NONE
+        MC_WS_NONE
+        MC_WS_TEXT
+        MC_WS_BINARY
+        MC_WS_PING
+        MC_WS_PONG
+        MC_WS_CLOSE
+        MC_WS_BAD
+
+    enum mc_ws_opcode:
+        MC_WS_OP_TEXT
+        MC_WS_OP_BINARY
+        MC_WS_OP_CLOSE
+        MC_WS_OP_PING
+        MC_WS_OP_PONG
+
+    struct mc_ws_event:
+        int kind
+        uint16_t code
+        uint8_t *data
+        size_t n
+    struct mc_ws:
+        bint ended
+    int mc_ws_init(mc_ws *ws, size_t max_text, size_t max_binary) noexcept
+    void mc_ws_free(mc_ws *ws) noexcept
+    size_t mc_ws_feed(mc_ws *ws, const uint8_t *data, size_t n, mc_ws_event *ev) noexcept
+    size_t mc_ws_header(uint8_t *out, mc_ws_opcode opcode, size_t n) noexcept
+    bint mc_ws_code_ok(uint16_t code) noexcept
+
+
+cdef extern from "mc_mjson.h" nogil:
+    enum:
+        MC_MJSON_KEY
+        MC_MJSON_TRACKS
+
+    struct mc_mjson_name:
+        char *text
+        size_t n
+    struct mc_mjson_path:
+        mc_mjson_name object
+        mc_mjson_name key
+    struct mc_mjson_cfg:
+        mc_mjson_name event_key
+        mc_mjson_name event_value
+        mc_mjson_path payload
+        mc_mjson_path seq
+        mc_mjson_path ts
+        mc_mjson_path track
+        mc_mjson_name *tracks
+        size_t track_count
+    struct mc_mjson:
+        size_t payload_at
+        size_t payload_n
+        bint has_seq
+        bint has_ts
+        bint wrong_track
+        uint64_t seq
+        uint64_t ts
+    bint mc_mjson_scan(mc_mjson *out, const mc_mjson_cfg *cfg, const uint8_t *text,
+                       size_t n) noexcept
 
 
 cdef extern from "mc_resample.h" nogil:

@@ -4,12 +4,24 @@
 """
 
 from types import TracebackType
-from typing import Self, final
+from typing import Any, Self, final
 
 from typing_extensions import Buffer
 
 from mediacore.events import MediaEvent
-from mediacore.media import BargeIn, EngineStats, LegConfig, LegStats, PacerStats, Srtp, VadEdge
+from mediacore.media import (
+    BargeIn,
+    EngineStats,
+    LegConfig,
+    LegStats,
+    MediaDialect,
+    MediaItem,
+    MediaSocketStats,
+    PacerStats,
+    SocketItem,
+    Srtp,
+    VadEdge,
+)
 
 VERSION: str
 
@@ -41,6 +53,11 @@ class Engine:
     def event_fd(self) -> int:
         """Readable while events wait; owned by the engine."""
     def fileno(self) -> int: ...
+    @property
+    def stream_fd(self) -> int:
+        """Readable after a tick in which a stream link put something out; owned by the engine."""
+    def stream_clear(self) -> None:
+        """Make stream_fd unreadable again; pull from the legs after it."""
     def tick(self, now_us: int) -> None:
         """Run one tick of 20 ms. Monotonic microseconds, must not go back."""
     def tick_many(self, start_us: int, n: int) -> int:
@@ -86,6 +103,9 @@ class Leg:
     @property
     def srate_hz(self) -> int:
         """Rate of the leg's audio, positions and clocks in Hz."""
+    @property
+    def codec(self) -> str:
+        """Name of the codec on the wire."""
     def stats(self) -> LegStats: ...
     def begin(self, utterance: int, generation: int) -> None:
         """Announce an utterance. Ids grow."""
@@ -157,6 +177,47 @@ class Leg:
         """Give one received datagram to a leg without socket."""
     def pull_packet(self) -> bytes | None:
         """Take one sent datagram of a leg without socket."""
+    def push_media(self, payload: Buffer, seq: int | None = None, ts: int | None = None) -> int:
+        """Give a received message of any length to a stream link. seq: its number; ts: its time
+        in ms. Returns the bytes dropped because the queue is full."""
+    def pull_media(self) -> list[MediaItem]:
+        """Take what a stream link put out, in exact order."""
+
+@final
+class MediaSocket:
+    """WebSocket of a media stream after the handshake, server side, sans I/O (RFC 6455 without
+    extensions). Audio goes straight between the messages and the leg's stream link."""
+
+    def __init__(
+        self,
+        dialect: MediaDialect,
+        leg: Leg | None = None,
+        *,
+        max_text: int = 65536,  # bytes of a message
+        max_binary: int = 1048576,
+    ) -> None:
+        """Raises ValueError: limits out of range, keys too long, several Opus frames."""
+    def attach(self, leg: Leg | None) -> None:
+        """Where audio goes from now on."""
+    def set_wrap(self, prefix: str, suffix: str) -> None:
+        """Text around the base64 of outgoing audio, once the stream's id is known."""
+    def feed(self, data: Buffer) -> list[SocketItem]:
+        """Take received bytes. Returns what is not audio, and what is to be sent. Wire data never
+        raises; after CLOSED or FAILED everything is ignored."""
+    def drain(self) -> list[Any]:
+        """What the leg put out: bytes (one or more whole frames) and MediaOut tuples in order."""
+    def media(self, payload: Buffer) -> bytes:
+        """One message of audio made by hand."""
+    def text(self, message: str) -> bytes: ...
+    def binary(self, data: Buffer) -> bytes: ...
+    def ping(self, data: Buffer = b"") -> bytes:
+        """ValueError above 125 bytes."""
+    def close(self, code: int = 1000, reason: str = "") -> bytes:
+        """Close frame. After it (and after CLOSED, FAILED) everything to be sent is b""."""
+    @property
+    def closed(self) -> bool:
+        """The peer closed, or sent bad data."""
+    def stats(self) -> MediaSocketStats: ...
 
 @final
 class Bridge:
@@ -234,6 +295,7 @@ class Vad:
 def load_libsrtp(path: str | None) -> str | None: ...
 def srtp_version() -> str | None:
     """Version string of the loaded libsrtp2, or None."""
+
 def load_libopus(path: str | None) -> str | None: ...
 def opus_version() -> str | None:
     """Version string of the loaded libopus, or None."""

@@ -10,9 +10,9 @@ import warnings
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport errno
-from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memset, strerror
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy, memset, strerror
 
 cimport cython
 
@@ -45,7 +45,16 @@ from mediacore.events import (
     UtteranceFinished,
     UtteranceRefused,
 )
-from mediacore.media import NOTE_BYTES, EngineStats, LegStats, PacerStats, VadEdge
+from mediacore.media import (
+    NOTE_BYTES,
+    EngineStats,
+    LegStats,
+    MediaOut,
+    MediaSocketStats,
+    PacerStats,
+    SocketIn,
+    VadEdge,
+)
 
 cdef enum:
     POLL_EVENTS = 64
@@ -269,6 +278,32 @@ cdef int fill_leg_cfg(mc_leg_cfg *c, sockaddr_storage *remote, mc_srtp_keys *key
     c.bed = config.bed
     c.detect_dtmf = config.detect_dtmf
     c.detect_tones = config.detect_tones
+    c.stream = config.stream
+    c.stream_always = config.stream_always
+    c.ahead_ms = config.ahead_ms
+    c.stream_queue_ms = config.stream_queue_ms
+    return 0
+
+
+cdef object OUT_AUDIO = MediaOut.AUDIO
+cdef object OUT_MARK = MediaOut.MARK
+cdef tuple OUT_FLUSH = (MediaOut.FLUSH,)
+cdef tuple OUT_IDLE = (MediaOut.IDLE,)
+
+
+cdef tuple to_media_item(const mc_media_item *item):
+    """Everything but audio."""
+    if item.kind == MC_MEDIA_MARK:
+        return OUT_MARK, item.utterance, item.mark
+    return OUT_FLUSH if item.kind == MC_MEDIA_FLUSH else OUT_IDLE
+
+
+cdef int fill_stamp(mc_media_stamp *stamp, object seq, object ts) except -1:
+    stamp.has_seq = seq is not None
+    stamp.has_ts = ts is not None
+    stamp.seq = <uint32_t>(seq & 0xFFFFFFFF) if stamp.has_seq else 0
+    stamp.ts_ms = <uint64_t>(ts & 0xFFFFFFFFFFFFFFFF) if stamp.has_ts else 0
+    stamp.arrival_us = mc_now_us()
     return 0
 
 
@@ -378,6 +413,16 @@ cdef class Engine:
     def fileno(self):
         """The same descriptor, so that selectors take the engine itself."""
         return mc_engine_event_fd(self.ptr())
+
+    @property
+    def stream_fd(self):
+        """Descriptor that is readable after a tick in which a stream link put something out.
+        Owned by the engine."""
+        return mc_engine_stream_fd(self.ptr())
+
+    def stream_clear(self):
+        """Make stream_fd unreadable again; pull from the legs after it."""
+        mc_engine_stream_clear(self.ptr())
 
     def tick(self, uint64_t now_us):
         """Run one tick of 20 ms. now_us: monotonic microseconds, must not go back.
@@ -508,6 +553,7 @@ cdef class Engine:
         leg.engine = self
         leg.h = handle
         leg.srate = row.srate
+        leg.codec_name = row.name
         leg.live = True
         mc_live_add(1)
         return leg
@@ -538,6 +584,7 @@ cdef class Leg:
 
     cdef Engine engine
     cdef mc_handle h
+    cdef bytes codec_name
     cdef uint32_t srate
     cdef bint closed_
     cdef bint freed
@@ -626,6 +673,11 @@ cdef class Leg:
     def srate_hz(self):
         """Rate of the leg's audio, positions and clocks, in Hz."""
         return self.srate
+
+    @property
+    def codec(self):
+        """Name of the codec on the wire."""
+        return None if self.codec_name is None else self.codec_name.decode()
 
     def stats(self):
         """Snapshot of the counters as of the leg's last tick: LegStats."""
@@ -900,6 +952,50 @@ cdef class Leg:
             return None
         check(rc, "pull packet")
         return packet[:rc]
+
+    # stream link
+
+    def push_media(self, payload, seq=None, ts=None):
+        """Give a received message to a leg with LegConfig.stream: audio of any length at the leg's
+        codec (Opus: one packet).
+
+        seq: number of the message, +1 each, from anywhere, modulo 2**32; None = it follows the
+        last one. ts: its time on the sender's clock in ms, or None. Returns the bytes dropped
+        because the queue is full; LegStats.stream_dropped_samples counts them.
+        """
+        cdef mc_engine *engine = self.reader()
+        cdef mc_media_stamp stamp
+        cdef Py_buffer view
+        cdef int rc
+        fill_stamp(&stamp, seq, ts)
+        PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE)
+        try:
+            rc = mc_leg_push_media(engine, self.h, <const uint8_t *>view.buf, view.len, &stamp)
+        finally:
+            PyBuffer_Release(&view)
+        return check(rc, "push media")
+
+    def pull_media(self):
+        """Take what a leg with LegConfig.stream put out, in order: (MediaOut.AUDIO, 20 ms of the
+        codec), (MediaOut.MARK, utterance, mark; 0 = its end), (MediaOut.FLUSH,),
+        (MediaOut.IDLE,)."""
+        cdef mc_engine *engine = self.reader()
+        cdef uint8_t[MC_MEDIA_MAX] payload
+        cdef mc_media_item item
+        cdef int rc
+        cdef list out = []
+        while True:
+            rc = mc_leg_pull_media(engine, self.h, &item, payload)
+            if rc == MC_EAGAIN:
+                return out
+            check(rc, "pull media")
+            if item.kind == MC_MEDIA_AUDIO:
+                out.append((OUT_AUDIO, PyBytes_FromStringAndSize(<char *>payload, item.n)))
+            else:
+                out.append(to_media_item(&item))
+
+
+include "media_socket.pxi"
 
 
 # -------------------------------------------------------------------- bridge

@@ -11,7 +11,7 @@ import pytest
 from mediacore import _core
 from mediacore.errors import MediaError
 from mediacore.events import DigitReceived, DigitSource, MediaLoss, MediaLost, MediaResumed
-from mediacore.media import LegConfig
+from mediacore.media import LegConfig, Tap
 
 FRAME_TS = 160
 
@@ -48,10 +48,16 @@ class Link:
         self.now_us = self.engine.tick_many(self.now_us, n)
         return list(self.engine.poll())
 
+    def sent_raw(self) -> list[bytes]:
+        out = []
+        while (packet := self.leg.pull_packet()) is not None:
+            out.append(packet)
+        return out
+
     def sent(self) -> list[tuple[int, int, int, int]]:
         """(payload type with marker, sequence number, timestamp, payload bytes) of each packet."""
         out = []
-        while (packet := self.leg.pull_packet()) is not None:
+        for packet in self.sent_raw():
             _, kind, seq, ts = struct.unpack(">BBHI", packet[:8])
             out.append((kind, seq, ts, len(packet) - 12))
         return out
@@ -195,3 +201,46 @@ def test_media_that_never_came_is_lost_media_unless_told_apart(link: Link) -> No
     assert [e.kind for e in link.ticks(10) if isinstance(e, MediaLost)] == [MediaLoss.NEVER]
     link.open(LegConfig(media_lost_ms=100, media_first_ms=0))
     assert not [e for e in link.ticks(50) if isinstance(e, MediaLost)]
+
+
+def test_a_codec_of_another_clock_is_heard_and_is_another_stream(link: Link) -> None:
+    link.open(LegConfig(codec="G722", codecs=("L16",), taps=Tap.RX, vad_threshold_q15=None))
+    link.ticks(2)
+    old = link.sent_raw()
+    link.leg.retarget(None, codec="L16", payload_type=97)
+    link.leg.read_tap(16_000)
+    frame = struct.pack(">320h", *[4000] * 320)
+    for n in range(20):
+        header = struct.pack(">BBHII", 0x80, 97, n, n * 320, 9)
+        link.leg.push_packet(header + frame)
+        link.ticks(1)
+    heard = link.leg.read_tap(16_000)[1]
+    assert struct.unpack("=320h", heard[-640:]) == (4000,) * 320
+    new = link.sent_raw()
+    assert {len(packet) for packet in new} == {12 + 640}
+    times = [struct.unpack(">I", packet[4:8])[0] for packet in new]
+    assert {(b - a) & 0xFFFFFFFF for a, b in itertools.pairwise(times)} == {320}
+    assert len({packet[8:12] for packet in old}) == len({packet[8:12] for packet in new}) == 1
+    assert old[0][8:12] != new[0][8:12]  # RFC 7160: a clock belongs to one SSRC
+    assert link.leg.stats().rx_lost == 0
+
+
+def test_digits_among_reordered_audio_are_no_loss(link: Link) -> None:
+    link.open(LegConfig(event_payload_type=101, vad_threshold_q15=None))
+    event = [bytes([5, 10, 0, 160 * i & 0xFF]) for i in range(1, 4)]
+    end = bytes([5, 0x8A, 3, 0xC0])
+    order: list[tuple[int, int, bytes]] = [(seq, 0, b"\x55" * FRAME_TS) for seq in range(10)]
+    order += [(10 + i, 101, payload) for i, payload in enumerate(event)]
+    order += [(13 + i, 101, end) for i in range(3)]
+    order += [(seq, 0, b"\x55" * FRAME_TS) for seq in range(16, 30)]
+    order[9], order[10] = order[10], order[9]  # the first event overtakes audio
+    order[15], order[16] = order[16], order[15]  # audio overtakes the last end
+    digits = []
+    for seq, kind, payload in order:
+        at = 10 if kind == 101 else seq
+        header = struct.pack(">BBHII", 0x80, kind, seq, at * FRAME_TS, 77)
+        link.leg.push_packet(header + payload)
+        digits += [e.digit for e in link.ticks(1) if isinstance(e, DigitReceived)]
+    stats = link.leg.stats()
+    assert digits == ["5"]
+    assert (stats.rx_duplicate, stats.rx_lost, stats.rx_concealed_samples) == (0, 0, 0)
