@@ -10,7 +10,7 @@
  * frame per tick, so `at` of all events of a leg is one scale.
  *
  * Memory: one arena sized by the configuration; a G.711 leg with a socket, VAD, digits and the
- * caller tap takes less than 64 KB. All functions here run on the media thread unless the header
+ * caller tap takes less than 66 KB. All functions here run on the media thread unless the header
  * says so.
  */
 #ifndef MC_LEG_H

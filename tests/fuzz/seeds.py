@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from fuzz.media_seeds import audiosocket_seeds, call_seeds, stream_seeds
 from mediacore.assistant.actions import ACTIONS
 from mediacore.assistant.params import OWN_KEYS, PARAMS
 from mediacore.flow.methods import METHODS
 from mediacore.runtime.commands import COMMANDS
+from support.sdp_offers import OFFERS
+from support.sip_talk import SIP_WORDS, TALK
 
 _STATEMENTS: tuple[dict[str, object], ...] = (
     {"answer": {"max_duration": 60}},
@@ -171,6 +174,11 @@ _SOURCES = {
     "swaig": _replies,
     "templates": _templates,
     "ai": lambda: iter((json.dumps(_AI).encode(), json.dumps(_STAGED).encode())),
+    "sip": lambda: (text.replace("\n", "\r\n").encode() for text in TALK),
+    "sdp": lambda: (offer.text.encode() for offer in OFFERS),
+    "calls": call_seeds,
+    "streams": stream_seeds,
+    "audiosocket": audiosocket_seeds,
 }
 _WORDS = {
     "document": tuple(METHODS),
@@ -178,6 +186,20 @@ _WORDS = {
     "swaig": tuple(ACTIONS),
     "templates": ("${", "%{", "@{", "enc:url:", "lc:", "fmt_ph:", "expr ", "this", "args", "array"),
     "ai": (*PARAMS, *OWN_KEYS),
+    "sip": SIP_WORDS,
+    "sdp": (
+        "\r\na=",
+        "\r\nm=audio ",
+        "c=IN IP4 ",
+        "rtpmap:",
+        "fmtp:",
+        "crypto:",
+        "inline:",
+        "rtcp:",
+    ),
+    "calls": (*SIP_WORDS, "\n----\n", ";tag=", "RAck: 1 1 INVITE", "Replaces: ", "timer", "100rel"),
+    "streams": ("event", "start", "media", "payload", "mark", "dtmf", "stop", "clear", "type"),
+    "audiosocket": ("\0\0\0", "\1\0\x10", "\3\0\1", "\x10\1\x40", "\x18\0\2"),
 }
 _SYNTAX = ('{"', '":', '"}', "[{", "}]", "null", "true", "1e999", "-1", '\\"', "\\u0000", "\\ud800")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from fuzz.media_targets import audio_socket, calls, streams
 from fuzz.outside import LINE, Outside
 from mediacore.assistant import session as assistant
 from mediacore.assistant._values import MAX_OUTPUT
@@ -31,6 +32,24 @@ from mediacore.wire.methods import PERMISSIONS
 from mediacore.wire.relay_actions import Authenticate, Submit
 from mediacore.wire.relay_connection import RelayConnection
 from mediacore.wire.relay_session import Grant, RelaySession
+from mediacore.wire.sdp import Direction, Negotiation, SdpError, SrtpPolicy, Terms, make_keys
+from mediacore.wire.sdp import parse as parse_sdp
+from mediacore.wire.sdp.crypto import SUITES
+from mediacore.wire.sip.digest import Credentials, DigestClient, DigestServer, parse_digest
+from mediacore.wire.sip.errors import SipError
+from mediacore.wire.sip.fields import NameAddr
+from mediacore.wire.sip.flow import Flow
+from mediacore.wire.sip.framing import StreamFramer
+from mediacore.wire.sip.ids import SipIds
+from mediacore.wire.sip.message import Request as SipRequest
+from mediacore.wire.sip.message import Response as SipResponse
+from mediacore.wire.sip.message import make_response
+from mediacore.wire.sip.message import parse as parse_sip
+from mediacore.wire.sip.outputs import RequestReceived
+from mediacore.wire.sip.outputs import Send as SipSend
+from mediacore.wire.sip.transaction_config import TransactionConfig
+from mediacore.wire.sip.transactions import Transactions
+from mediacore.wire.sip.validate import Policy
 
 MAX_BYTES = 16_384
 CLOCK = TemplateClock(datetime(2026, 1, 2, tzinfo=UTC))
@@ -178,10 +197,106 @@ def ai(data: bytes) -> None:
     assistant.system_prompt(assistant.begin(config))
 
 
+_KEYS = make_keys(SUITES, bytes)
+_SDP_TERMS = (
+    Terms("192.0.2.1", 4000),
+    Terms("2001:db8::1", 4000, srtp=SrtpPolicy.REQUIRED, keys=_KEYS),
+    Terms("192.0.2.1", 4000, srtp=SrtpPolicy.OPTIONAL, keys=_KEYS),
+)
+
+
+def sdp(data: bytes) -> None:
+    """A description as an offer, as an answer, and as a later offer."""
+    try:
+        session = parse_sdp(data)
+    except SdpError as error:
+        _must(str(error).isprintable(), str(error))
+        return
+    _must(parse_sdp(session.encode()) == session, "not read again as written")
+    for terms in _SDP_TERMS:
+        asked, asking = Negotiation(terms, 1), Negotiation(terms, 2)
+        asking.offer()
+        with suppress(SdpError):
+            asking.accept(session)
+        try:
+            answer, agreed = asked.answer(session)
+        except SdpError as error:
+            _must(str(error).isprintable(), str(error))
+            continue
+        _must(len(answer.media) == len(session.media), "m= lines lost")
+        _must(parse_sdp(answer.encode()) == answer, "our answer is not read as written")
+        _must(asked.renegotiate(session) == (answer, agreed, frozenset()), "not the same again")
+        _must(parse_sdp(asked.offer(Direction.SENDONLY).encode()) == asked.local, "our offer")
+
+
+_SIP_POLICY = Policy(("INVITE", "BYE", "OPTIONS", "REFER", "INFO", "UPDATE"), ("timer",))
+_SIP_FLOW = Flow("UDP", ("127.0.0.1", 5060), ("127.0.0.2", 5070), "127.0.0.1:5060")
+
+
+def sip(data: bytes) -> None:
+    """A message: as a datagram to the transaction layer, then the same bytes as a stream."""
+    _sip_stream(data)
+    try:
+        message = parse_sip(data)
+    except SipError as error:
+        _must(str(error).isprintable(), str(error))
+        return
+    again = parse_sip(message.encode())
+    _must(again.encode() == message.encode(), "not read again as written")
+    _sip_values(message)
+    ids = SipIds(lambda size: "5" * 2 * size)
+    layer = Transactions(TransactionConfig(), _SIP_POLICY, ids)
+    for now_ms in (0, 10):
+        for output in layer.receive(now_ms, message, _SIP_FLOW):
+            if isinstance(output, SipSend):
+                _must(not parse_sip(output.data).faults, "our answer is malformed")
+            if isinstance(output, RequestReceived):
+                answer = make_response(output.request, 500)
+                layer.respond(now_ms, output.tx, answer)
+    while (due_ms := layer.next_ms) is not None:
+        layer.tick(due_ms)
+    stats = layer.snapshot()
+    _must(stats.servers == stats.clients == 0, "a transaction does not end")
+
+
+def _sip_stream(data: bytes) -> None:
+    whole, cut = StreamFramer(1000, 1000), StreamFramer(1000, 1000)
+    found: list[bytes] = []
+    with suppress(SipError):
+        for at in range(0, len(data), 7):
+            found += cut.feed(data[at : at + 7])
+    with suppress(SipError):
+        _must(whole.feed(data) == found, "the cut of a stream depends on its pieces")
+
+
+def _sip_values(message: SipRequest | SipResponse) -> None:
+    for name in ("From", "To", "Contact", "Route", "Refer-To"):
+        for value in message.headers.items_of(name):
+            with suppress(SipError):
+                NameAddr.parse(value).sip()
+    for name in ("Authorization", "WWW-Authenticate"):
+        for value in message.headers.all(name):
+            with suppress(SipError):
+                parse_digest(value)
+    if isinstance(message, SipRequest):
+        server = DigestServer("r", {"u": "p"}, b"s" * 16)
+        server.check(0, message)
+        client = DigestClient(Credentials("u", "p"), SipIds(lambda size: "5" * 2 * size))
+        challenge = make_response(message, 401)
+        for value in message.headers.all("WWW-Authenticate"):
+            challenge.headers.add("WWW-Authenticate", value)
+        client.answer(challenge, message)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "document": document,
     "frames": frames,
     "swaig": swaig,
     "templates": templates,
     "ai": ai,
+    "sdp": sdp,
+    "sip": sip,
+    "calls": calls,
+    "streams": streams,
+    "audiosocket": audio_socket,
 }

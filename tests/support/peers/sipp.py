@@ -78,14 +78,14 @@ def call_without_ack(wait_ms: int) -> str:
         _HEAD
         + _request("INVITE", 1, to=False, sdp=True, options='retrans="500"')
         + '<recv response="100" optional="true"/>\n<recv response="180" optional="true"/>\n'
-        + '<recv response="200"/>\n<recv response="200"/>\n<recv response="200"/>\n'
+        + '<recv response="200"/>\n'
         + f'<recv request="BYE" timeout="{wait_ms}"/>\n</scenario>\n'
     )
 
 
 def call_cancelled(after_ms: int) -> str:
     """INVITE, CANCEL while it rings."""
-    cancel = _request("CANCEL", 1, to=False).replace("branch=[branch]", "branch=[branch-2]")
+    cancel = _request("CANCEL", 1, to=False).replace("branch=[branch]", "branch=[branch-4]")
     return (
         _HEAD
         + _request("INVITE", 1, to=False, sdp=True, options='retrans="500"')
@@ -93,7 +93,7 @@ def call_cancelled(after_ms: int) -> str:
         + f'<pause milliseconds="{after_ms}"/>\n'
         + cancel
         + '<recv response="200"/>\n<recv response="487"/>\n'
-        + _request("ACK", 1).replace("branch=[branch]", "branch=[branch-4]")
+        + _request("ACK", 1).replace("branch=[branch]", "branch=[branch-7]")
         + "</scenario>\n"
     )
 

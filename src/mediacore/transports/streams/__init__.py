@@ -1,0 +1,1 @@
+"""Media streams over WebSocket: the server that providers and switches dial."""
