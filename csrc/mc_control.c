@@ -88,12 +88,6 @@ int mc_engine_create(struct mc_engine **out, const struct mc_engine_cfg *cfg)
 	return MC_OK;
 }
 
-static void free_srtp(struct mc_srtp *srtp)
-{
-	mc_srtp_close(srtp);
-	free(srtp);
-}
-
 static void collect_garbage(struct mc_engine *engine)
 {
 	void *memory;
@@ -101,7 +95,7 @@ static void collect_garbage(struct mc_engine *engine)
 	while (mc_ring_read(&engine->garbage, &memory, 1))
 		free(memory);
 	while (mc_ring_read(&engine->retired, &srtp, 1))
-		free_srtp(srtp);
+		mc_srtp_close(srtp);
 }
 
 static void free_leg(struct leg_slot *slot)
@@ -126,7 +120,7 @@ void mc_engine_destroy(struct mc_engine *engine)
 			else if (cmd.kind == CMD_FORK)
 				free(cmd.fork);
 			else if (cmd.kind == CMD_REKEY)
-				free_srtp(cmd.srtp);
+				mc_srtp_close(cmd.srtp);
 		}
 	for (size_t i = 0; i < engine->fork_count; i++)
 		free(engine->forks[i]);
@@ -559,14 +553,12 @@ int mc_leg_rekey(struct mc_engine *engine, mc_handle leg, const struct mc_srtp_k
 	if (!slot)
 		return MC_ENOENT;
 	collect_garbage(engine); /* what is on its way to the tick and back fits then */
-	struct mc_srtp *fresh = calloc(1, sizeof(*fresh));
-	if (!fresh)
-		return MC_ENOMEM;
-	int rc = keys ? mc_srtp_open(fresh, keys, mc_leg_first_ssrc(slot->leg)) : MC_OK;
+	struct mc_srtp *fresh = NULL;
+	int rc = keys ? mc_srtp_open(&fresh, keys, mc_leg_first_ssrc(slot->leg)) : MC_OK;
 	if (rc == MC_OK)
 		rc = command_leg(engine, leg, (struct command){.kind = CMD_REKEY, .srtp = fresh});
 	if (rc < 0)
-		free_srtp(fresh);
+		mc_srtp_close(fresh);
 	return rc;
 }
 

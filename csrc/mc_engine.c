@@ -119,10 +119,9 @@ static bool apply_to_leg(struct mc_engine *engine, const struct command *cmd,
 {
 	struct active_leg *active = find_leg(engine, cmd->target);
 	if (cmd->kind == CMD_REKEY) {
-		if (active)
-			mc_leg_set_srtp(active->leg, cmd->srtp);
+		struct mc_srtp *old = active ? mc_leg_set_srtp(active->leg, cmd->srtp) : cmd->srtp;
 		/* Whoever commands collects first, so this always fits. */
-		size_t done = mc_ring_write(&engine->retired, &cmd->srtp, 1);
+		size_t done = mc_ring_write(&engine->retired, &old, 1);
 		MC_ASSERT(done == 1);
 		(void)done;
 		return active != NULL;

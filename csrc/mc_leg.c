@@ -112,9 +112,9 @@ static bool is_rtcp(const struct mc_leg *leg, const uint8_t *data, size_t n)
 /* SRTP: authenticate and decrypt in place, before anything else looks at the packet. */
 static bool unsealed(struct mc_leg *leg, uint8_t *data, size_t *n, bool rtcp)
 {
-	if (!leg->srtp.on)
+	if (!leg->srtp)
 		return true;
-	int rc = mc_srtp_unprotect(&leg->srtp, data, *n, rtcp);
+	int rc = mc_srtp_unprotect(leg->srtp, data, *n, rtcp);
 	if (rc < 0) {
 		leg->stats.rx_unauthentic++;
 		return false;
@@ -238,8 +238,8 @@ void mc_leg_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 /* SRTP: encrypt in place, last of all. return bytes to send, 0: none */
 static size_t sealed(struct mc_leg *leg, struct mc_leg_scratch *scratch, int n, bool rtcp)
 {
-	if (n >= 0 && leg->srtp.on)
-		n = mc_srtp_protect(&leg->srtp, scratch->packet, (size_t)n, sizeof(scratch->packet),
+	if (n >= 0 && leg->srtp)
+		n = mc_srtp_protect(leg->srtp, scratch->packet, (size_t)n, sizeof(scratch->packet),
 				    rtcp);
 	leg->stats.tx_errors += n < 0;
 	return n < 0 ? 0 : (size_t)n;
@@ -606,16 +606,6 @@ void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env
 }
 
 /* ---------------------------------------------------------------- accessors */
-
-void mc_leg_set_srtp(struct mc_leg *leg, struct mc_srtp *fresh)
-{
-	mc_srtp_exchange(&leg->srtp, fresh);
-}
-
-uint32_t mc_leg_first_ssrc(const struct mc_leg *leg)
-{
-	return leg->first_ssrc;
-}
 
 struct mc_playout *mc_leg_playout(struct mc_leg *leg)
 {

@@ -72,8 +72,8 @@ bool mc_leg_exhausted(const struct mc_leg *leg);
 /** Last words on the wire: RTCP BYE. */
 void mc_leg_bye(struct mc_leg *leg, const struct mc_leg_env *env);
 
-/** Go over to the keys in `fresh`, and leave in it what is to be closed. */
-void mc_leg_set_srtp(struct mc_leg *leg, struct mc_srtp *fresh);
+/** Go over to `fresh`, NULL = plain RTP. return what is to be closed, or NULL */
+struct mc_srtp *mc_leg_set_srtp(struct mc_leg *leg, struct mc_srtp *fresh) MC_WUR;
 /** Control thread: our SSRC when the leg opened. */
 uint32_t mc_leg_first_ssrc(const struct mc_leg *leg);
 /** 0 = no limit. */

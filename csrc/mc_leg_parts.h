@@ -49,35 +49,35 @@ struct mc_leg {
 	const struct mc_codec *codec;
 	size_t frame; /* samples per tick */
 	uint32_t frame_ts;
+	uint32_t first_ssrc; /* ours when it opened; read by the control thread */
 
 	/* wire */
 	const struct mc_codec *codecs[1 + MC_LEG_CODECS]; /* its own, and those it may change to */
 	size_t codec_count;
 	struct mc_udp_addr announced;           /* by signalling; len 0: not known */
 	struct mc_udp_addr remote, rtcp_remote; /* sent to; len 0: nobody */
-	bool latched; /* a source is locked: the socket is connected to `remote` */
-	bool drained; /* since then the socket was empty once: no stranger's datagram is in it */
 	struct mc_learn learn;
-	bool sends, receives;    /* direction */
 	uint64_t quiet_since_us; /* last packet, or what made the present watch begin */
 	uint64_t sent_us;        /* last packet sent, keep-alive included */
-	bool came;               /* a packet, since the last look */
 	struct mc_rtp_source source;
 	struct mc_rtcp_peer rtcp_peer;
-	struct mc_srtp srtp;
-	uint32_t first_ssrc; /* ours when it opened; read by the control thread */
+	struct mc_srtp *srtp; /* NULL: plain RTP */
 	uint16_t tx_seq;
 	uint32_t tx_ts, tx_ssrc;
 	bool tx_started, tx_marker;
-	uint32_t tx_ts_first; /* timestamp of the first frame in tx_payload */
-	size_t tx_payload_n;
+	bool latched; /* a source is locked: the socket is connected to `remote` */
+	bool drained; /* since then the socket was empty once: no stranger's datagram is in it */
+	bool sends, receives; /* direction */
+	bool came;            /* a packet, since the last look */
+	bool media_lost, received_any;
+	bool heard_target;      /* something came from the present target */
+	uint32_t tx_ts_first;   /* timestamp of the first frame in tx_payload */
 	uint32_t tx_payload_ms; /* audio in tx_payload */
+	size_t tx_payload_n;
 	uint64_t rtcp_due_us;
 	uint64_t tx_packets_told[2]; /* as of the last two reports */
 	uint64_t random;
 	uint64_t first_tick; /* in which something was received, once received_any */
-	bool media_lost, received_any;
-	bool heard_target; /* something came from the present target */
 
 	/* audio */
 	struct mc_rx *rx;

@@ -496,8 +496,18 @@ int mc_leg_resolve(const struct mc_leg *leg, struct mc_leg_wire *wire,
 
 void mc_leg_deinit(struct mc_leg *leg)
 {
-	mc_srtp_close(&leg->srtp);
+	mc_srtp_close(leg->srtp);
 	mc_udp_close(leg->cfg.fd);
 	if (leg->cfg.rtcp == MC_RTCP_PAIR)
 		mc_udp_close(leg->cfg.rtcp_fd);
+}
+
+struct mc_srtp *mc_leg_set_srtp(struct mc_leg *leg, struct mc_srtp *fresh)
+{
+	return mc_srtp_replace(&leg->srtp, fresh);
+}
+
+uint32_t mc_leg_first_ssrc(const struct mc_leg *leg)
+{
+	return leg->first_ssrc;
 }

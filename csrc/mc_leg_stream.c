@@ -7,7 +7,7 @@ int mc_leg_stream_normalise(struct mc_leg_cfg *cfg, const struct mc_codec *codec
 {
 	uint32_t piece = mc_stream_piece_bytes(codec);
 
-	if (cfg->fd >= 0 || cfg->ptime_ms != MC_TICK_MS)
+	if (cfg->fd >= 0 || cfg->srtp || cfg->ptime_ms != MC_TICK_MS)
 		return MC_EINVAL;
 	cfg->payload_type = 0; /* no RTP: none of these means anything */
 	cfg->event_payload_type = cfg->cn_payload_type = 0;

@@ -1,6 +1,7 @@
 #include "mc_srtp.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mc_wire.h"
@@ -189,29 +190,34 @@ static void close_half(struct mc_srtp_half *half)
 	wipe(half, sizeof(*half));
 }
 
-int mc_srtp_open(struct mc_srtp *srtp, const struct mc_srtp_keys *keys, uint32_t tx_ssrc)
+int mc_srtp_open(struct mc_srtp **out, const struct mc_srtp_keys *keys, uint32_t tx_ssrc)
 {
 	int suite = find_suite(keys);
 
-	memset(srtp, 0, sizeof(*srtp));
 	if (suite < 0)
 		return suite;
 	if (!lib.create)
 		return MC_ENOTSUP;
+	struct mc_srtp *srtp = calloc(1, sizeof(*srtp));
+	if (!srtp)
+		return MC_ENOMEM;
 	int rc = open_half(&srtp->tx, suite, keys->tx_key, &tx_ssrc);
 	if (rc == MC_OK)
 		rc = open_half(&srtp->rx, suite, keys->rx_key, NULL);
-	if (rc < 0)
+	if (rc == MC_OK)
+		*out = srtp;
+	else
 		mc_srtp_close(srtp);
-	srtp->on = rc == MC_OK;
 	return rc;
 }
 
 void mc_srtp_close(struct mc_srtp *srtp)
 {
+	if (!srtp)
+		return;
 	close_half(&srtp->tx);
 	close_half(&srtp->rx);
-	memset(srtp, 0, sizeof(*srtp));
+	free(srtp);
 }
 
 static bool same(const struct mc_srtp_half *a, const struct mc_srtp_half *b)
@@ -227,17 +233,21 @@ static void swap(struct mc_srtp_half *a, struct mc_srtp_half *b)
 	wipe(&kept, sizeof(kept));
 }
 
-void mc_srtp_exchange(struct mc_srtp *srtp, struct mc_srtp *fresh)
+struct mc_srtp *mc_srtp_replace(struct mc_srtp **srtp, struct mc_srtp *fresh)
 {
-	bool both = srtp->on && fresh->on;
+	struct mc_srtp *old = *srtp;
 
-	if (!both || !same(&srtp->tx, &fresh->tx))
-		swap(&srtp->tx, &fresh->tx);
-	if (!both || !same(&srtp->rx, &fresh->rx)) {
-		swap(&srtp->rx, &fresh->rx);
-		srtp->source_count = 0;
+	*srtp = fresh;
+	if (!old || !fresh)
+		return old;
+	if (same(&old->tx, &fresh->tx))
+		swap(&old->tx, &fresh->tx);
+	if (same(&old->rx, &fresh->rx)) {
+		swap(&old->rx, &fresh->rx);
+		memcpy(fresh->sources, old->sources, sizeof(fresh->sources));
+		fresh->source_count = old->source_count;
 	}
-	srtp->on = fresh->on;
+	return old;
 }
 
 /* ------------------------------------------------------------------ packets */

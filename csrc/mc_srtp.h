@@ -6,12 +6,13 @@
  *                   side's packet index alone: a key that starts over from index 0 would repeat
  *                   its key stream.
  * How do I use it?  Control thread: mc_srtp_load() once, mc_srtp_open(), mc_srtp_close().
- *                   Media thread: mc_srtp_protect(), mc_srtp_unprotect(), mc_srtp_exchange().
+ *                   Media thread: mc_srtp_protect(), mc_srtp_unprotect(), mc_srtp_replace().
  *
- * Allocation: none here. libsrtp2 itself allocates when the first authentic packet of another
- * inbound SSRC comes, MC_SRTP_SOURCES times for one key at the most, and when our own SSRC changes;
- * built on NSS or OpenSSL (Debian: NSS) also a fixed number of times for each packet, which is
- * given back before it returns. Cost there: 1 to 2.5 us for a packet. Replay window: 256 packets.
+ * Allocation: on the media thread none of ours. libsrtp2 itself allocates when the first authentic
+ * packet of another inbound SSRC comes, MC_SRTP_SOURCES times for one key at the most, and when our
+ * own SSRC changes. Built on NSS or OpenSSL (Debian: NSS) it also takes memory for each packet and
+ * gives it back before it returns. Cost there: 1 to 2.5 us for a packet. Replay window: 256
+ * packets.
  */
 #ifndef MC_SRTP_H
 #define MC_SRTP_H
@@ -34,23 +35,22 @@ struct mc_srtp_half {
 	uint8_t key[MC_SRTP_KEY_MAX]; /* to tell a new key from the same again */
 };
 
-/* Zero: plain RTP. */
+/* Of a leg with keys; a leg without has none. */
 struct mc_srtp {
-	bool on;
 	struct mc_srtp_half tx, rx;
 	uint32_t source_count;
 	uint32_t sources[MC_SRTP_SOURCES];
 };
 
-/** Control thread. tx_ssrc: ours, for which nothing is allocated later.
+/** Control thread. tx_ssrc: ours, for which nothing is allocated later. *out: set on success.
  *  return 0 | MC_EINVAL unknown suite, wrong length | MC_ENOTSUP no library, or the suite is not
  *  in it | MC_ENOMEM */
-int mc_srtp_open(struct mc_srtp *srtp, const struct mc_srtp_keys *keys, uint32_t tx_ssrc) MC_WUR;
-/** Control thread. Keys are overwritten. */
+int mc_srtp_open(struct mc_srtp **out, const struct mc_srtp_keys *keys, uint32_t tx_ssrc) MC_WUR;
+/** Control thread. Keys are overwritten. NULL: nothing to do. */
 void mc_srtp_close(struct mc_srtp *srtp);
-/** Go over to what `fresh` has, and leave in it what is to be closed. A direction whose key is the
- *  same goes on as it is. No allocation. */
-void mc_srtp_exchange(struct mc_srtp *srtp, struct mc_srtp *fresh);
+/** Go over to `fresh`, NULL = plain RTP. A direction whose key is the same goes on as it is. No
+ *  allocation. return what is to be closed, or NULL */
+struct mc_srtp *mc_srtp_replace(struct mc_srtp **srtp, struct mc_srtp *fresh) MC_WUR;
 
 /** Encrypt a packet of n bytes in place. return bytes, cap at the most | MC_ENOMEM cap |
  *  MC_EBADMSG (the packet must not be sent) */

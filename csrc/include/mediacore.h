@@ -203,14 +203,14 @@ struct mc_leg_cfg {
 	uint64_t seed;     /* first sequence number, timestamp, SSRC, noise */
 
 	int fd; /* UDP socket from mc_udp_open(), owned by the leg from now on; -1 = memory link */
-	int rtcp_fd;                   /* MC_RTCP_PAIR only; else -1 */
-	const struct sockaddr *remote; /* announced address; NULL = not known, LEARN only */
+	int rtcp_fd;                     /* MC_RTCP_PAIR only; else -1 */
+	const struct mc_srtp_keys *srtp; /* NULL = plain RTP; else nothing plain is taken or sent */
+	const struct sockaddr *remote;   /* announced address; NULL = not known, LEARN only */
 	uint32_t remote_len;
 	uint8_t latch;         /* enum mc_latch */
 	uint32_t relatch_ms;   /* LEARN: the lock ends after so long a silence; 0 = never */
 	uint32_t keepalive_ms; /* while sending is off, RFC 6263; 0 = never */
 	uint8_t rtcp;          /* enum mc_rtcp_mode */
-	const struct mc_srtp_keys *srtp; /* NULL = plain RTP; else nothing plain is taken or sent */
 
 	uint16_t jitter_min_ms, jitter_max_ms; /* 0 = 20 and 400 */
 	uint16_t payload_max;  /* bytes that 20 ms of payload may have; 0 = by codec */

@@ -117,15 +117,15 @@ static size_t rtp(uint8_t *out, uint16_t seq, uint32_t ssrc)
 
 static void test_without_library(void)
 {
-	struct mc_srtp srtp;
+	struct mc_srtp *srtp = NULL;
 	struct mc_srtp_keys keys = keys_80(0, 1);
 	mc_srtp_use(NULL);
 	CHECK(!mc_srtp_version());
 	CHECK_EQ(mc_srtp_load("/nonexistent/libsrtp2.so.1"), MC_ENOTSUP);
 	CHECK_EQ(mc_srtp_load("/dev/null"), MC_ENOTSUP);
 	CHECK_EQ(mc_srtp_open(&srtp, &keys, 1), MC_ENOTSUP);
-	CHECK(!srtp.on);
-	mc_srtp_close(&srtp);
+	CHECK(!srtp);
+	mc_srtp_close(srtp);
 }
 
 static void test_another_library_is_not_taken(void)
@@ -136,7 +136,7 @@ static void test_another_library_is_not_taken(void)
 
 static void test_keys_are_checked(void)
 {
-	struct mc_srtp srtp;
+	struct mc_srtp *srtp;
 	struct mc_srtp_keys wrong[] = {
 		keys_of("AES_CM_128_HMAC_SHA1_80", 28, 0, 1),
 		keys_of("AEAD_AES_256_GCM", 30, 0, 1),
@@ -150,7 +150,7 @@ static void test_keys_are_checked(void)
 
 static void test_what_fails_half_way_leaks_nothing(void)
 {
-	struct mc_srtp srtp;
+	struct mc_srtp *srtp;
 	struct mc_srtp_keys keys = keys_80(0, 1);
 	for (int i = 0; i < 2; i++) {
 		fail_create_at = i;
@@ -165,81 +165,80 @@ static void test_what_fails_half_way_leaks_nothing(void)
 	fail_stream_at = -1;
 }
 
+static void rekey(struct mc_srtp **srtp, const struct mc_srtp_keys *keys)
+{
+	struct mc_srtp *fresh = NULL;
+	if (keys)
+		CHECK_EQ(mc_srtp_open(&fresh, keys, 1), MC_OK);
+	mc_srtp_close(mc_srtp_replace(srtp, fresh));
+}
+
 static void test_a_direction_with_the_same_key_goes_on(void)
 {
-	struct mc_srtp srtp, fresh;
+	struct mc_srtp *srtp = NULL;
 	struct mc_srtp_keys first = keys_80(0, 1), other_rx = keys_80(0, 2),
 			    other_tx = keys_80(3, 2);
-	CHECK_EQ(mc_srtp_open(&srtp, &first, 1), MC_OK);
-	struct srtp_ctx_t_ *tx = srtp.tx.session, *rx = srtp.rx.session;
-	srtp.source_count = 5;
+	rekey(&srtp, &first);
+	struct srtp_ctx_t_ *tx = srtp->tx.session, *rx = srtp->rx.session;
+	srtp->source_count = 5;
+	srtp->sources[4] = 77;
 
-	CHECK_EQ(mc_srtp_open(&fresh, &first, 1), MC_OK);
-	mc_srtp_exchange(&srtp, &fresh);
-	CHECK(srtp.tx.session == tx && srtp.rx.session == rx && srtp.source_count == 5);
-	mc_srtp_close(&fresh);
-
-	CHECK_EQ(mc_srtp_open(&fresh, &other_rx, 1), MC_OK);
-	mc_srtp_exchange(&srtp, &fresh);
-	CHECK(srtp.tx.session == tx && fresh.rx.session == rx && srtp.source_count == 0);
-	mc_srtp_close(&fresh);
-
-	CHECK_EQ(mc_srtp_open(&fresh, &other_tx, 1), MC_OK);
-	mc_srtp_exchange(&srtp, &fresh);
-	CHECK(fresh.tx.session == tx && srtp.on);
-	mc_srtp_close(&fresh);
-
-	fresh = (struct mc_srtp){.on = false};
-	mc_srtp_exchange(&srtp, &fresh);
-	CHECK(!srtp.on && !srtp.tx.session && fresh.tx.session);
-	mc_srtp_close(&fresh);
-	mc_srtp_close(&srtp);
+	rekey(&srtp, &first);
+	CHECK(srtp->tx.session == tx && srtp->rx.session == rx);
+	CHECK(srtp->source_count == 5 && srtp->sources[4] == 77);
+	rekey(&srtp, &other_rx);
+	CHECK(srtp->tx.session == tx && srtp->rx.session != rx && srtp->source_count == 0);
+	rx = srtp->rx.session;
+	rekey(&srtp, &other_tx);
+	CHECK(srtp->tx.session != tx && srtp->rx.session == rx);
+	CHECK_EQ(sessions, 2);
+	rekey(&srtp, NULL);
+	CHECK(!srtp);
 	CHECK_EQ(sessions, 0);
 }
 
 static void test_packets_may_lie_anywhere_and_have_bounds(void)
 {
-	struct mc_srtp srtp;
+	struct mc_srtp *srtp;
 	struct mc_srtp_keys keys = keys_80(0, 1);
 	uint8_t memory[MC_PACKET_MAX + 32], plain[MC_PACKET_MAX];
 	CHECK_EQ(mc_srtp_open(&srtp, &keys, 1), MC_OK);
 	size_t n = rtp(plain, 7, 0x1234);
 	for (size_t at = 0; at < 9; at++) {
 		memcpy(memory + at, plain, n);
-		int sealed = mc_srtp_protect(&srtp, memory + at, n, MC_PACKET_MAX, at % 2);
+		int sealed = mc_srtp_protect(srtp, memory + at, n, MC_PACKET_MAX, at % 2);
 		CHECK_EQ(sealed, n + TAG);
-		CHECK_EQ(mc_srtp_unprotect(&srtp, memory + at, (size_t)sealed, at % 2), n);
+		CHECK_EQ(mc_srtp_unprotect(srtp, memory + at, (size_t)sealed, at % 2), n);
 		CHECK(!memcmp(memory + at, plain, n));
 	}
-	CHECK_EQ(mc_srtp_protect(&srtp, memory, MC_PACKET_MAX - 10, MC_PACKET_MAX, false),
+	CHECK_EQ(mc_srtp_protect(srtp, memory, MC_PACKET_MAX - 10, MC_PACKET_MAX, false),
 		 MC_ENOMEM);
-	CHECK_EQ(mc_srtp_protect(&srtp, memory, n, n + 10, false), MC_ENOMEM);
-	CHECK_EQ(mc_srtp_protect(&srtp, memory, MC_PACKET_MAX, 2 * MC_PACKET_MAX, false),
-		 MC_ENOMEM);
-	CHECK_EQ(mc_srtp_unprotect(&srtp, memory, 11, false), MC_EBADMSG);
-	CHECK_EQ(mc_srtp_unprotect(&srtp, memory, 7, true), MC_EBADMSG);
-	CHECK_EQ(mc_srtp_unprotect(&srtp, memory, MC_PACKET_MAX + 1, false), MC_EBADMSG);
-	CHECK_EQ(mc_srtp_unprotect(&srtp, plain, n, false), MC_EBADMSG);
-	mc_srtp_close(&srtp);
+	CHECK_EQ(mc_srtp_protect(srtp, memory, n, n + 10, false), MC_ENOMEM);
+	CHECK_EQ(mc_srtp_protect(srtp, memory, MC_PACKET_MAX, 2 * MC_PACKET_MAX, false), MC_ENOMEM);
+	CHECK_EQ(mc_srtp_unprotect(srtp, memory, 11, false), MC_EBADMSG);
+	CHECK_EQ(mc_srtp_unprotect(srtp, memory, 7, true), MC_EBADMSG);
+	CHECK_EQ(mc_srtp_unprotect(srtp, memory, MC_PACKET_MAX + 1, false), MC_EBADMSG);
+	CHECK_EQ(mc_srtp_unprotect(srtp, plain, n, false), MC_EBADMSG);
+	mc_srtp_close(srtp);
 }
 
 static void test_sources_are_bounded(void)
 {
-	struct mc_srtp srtp;
+	struct mc_srtp *srtp;
 	struct mc_srtp_keys keys = keys_80(0, 1);
 	uint8_t packet[MC_PACKET_MAX];
 	CHECK_EQ(mc_srtp_open(&srtp, &keys, 1), MC_OK);
 	for (uint32_t ssrc = 0; ssrc < MC_SRTP_SOURCES + 5; ssrc++)
 		for (int bad = 1; bad >= 0; bad--) {
 			size_t n = rtp(packet, 7, ssrc);
-			int rc = mc_srtp_protect(&srtp, packet, n, sizeof(packet), false);
+			int rc = mc_srtp_protect(srtp, packet, n, sizeof(packet), false);
 			CHECK(rc > 0);
 			packet[rc - 1] ^= (uint8_t)bad;
-			rc = mc_srtp_unprotect(&srtp, packet, (size_t)rc, false);
+			rc = mc_srtp_unprotect(srtp, packet, (size_t)rc, false);
 			CHECK_EQ(rc > 0, !bad && ssrc < MC_SRTP_SOURCES);
 		}
-	CHECK_EQ(srtp.source_count, MC_SRTP_SOURCES);
-	mc_srtp_close(&srtp);
+	CHECK_EQ(srtp->source_count, MC_SRTP_SOURCES);
+	mc_srtp_close(srtp);
 }
 
 /* ------------------------------------------------------------------- legs */
@@ -345,6 +344,17 @@ static void test_a_leg_that_is_gone_gives_its_keys_back(void)
 	CHECK_EQ(sessions, 0);
 }
 
+static void test_a_stream_link_has_no_packets_to_protect(void)
+{
+	struct mc_srtp_keys keys = keys_80(0, 1);
+	struct mc_leg_cfg cfg = {.codec = "PCMU", .fd = -1, .rtcp_fd = -1, .stream = true};
+	mc_handle leg;
+	begin();
+	cfg.srtp = &keys;
+	CHECK_EQ(mc_leg_open(engine, &cfg, &leg), MC_EINVAL);
+	mc_engine_destroy(engine);
+}
+
 static void test_plain_and_altered_packets_change_nothing(void)
 {
 	struct mc_srtp_keys ours = keys_80(0, 1), theirs = keys_80(1, 0);
@@ -391,7 +401,7 @@ static const struct {
 static void test_suites_of_the_library(void)
 {
 	for (size_t s = 0; s < sizeof(SUITES) / sizeof(SUITES[0]); s++) {
-		struct mc_srtp a, b;
+		struct mc_srtp *a, *b;
 		struct mc_srtp_keys ours = keys_of(SUITES[s].name, SUITES[s].key_len, 0, 1);
 		struct mc_srtp_keys theirs = keys_of(SUITES[s].name, SUITES[s].key_len, 1, 0);
 		int rc = mc_srtp_open(&a, &ours, 0xABCD);
@@ -406,28 +416,28 @@ static void test_suites_of_the_library(void)
 		for (uint32_t i = 0; i < 70000; i += i < 1000 || i > 65000 ? 1 : 50) {
 			size_t n = rtp(plain, (uint16_t)i, i < 100 ? 0xABCD : 0xABCE);
 			memcpy(packet, plain, n);
-			rc = mc_srtp_protect(&a, packet, n, sizeof(packet), false);
+			rc = mc_srtp_protect(a, packet, n, sizeof(packet), false);
 			CHECK_EQ(rc, n + SUITES[s].rtp_tag);
 			CHECK(memcmp(packet + 12, plain + 12, n - 12));
 			memcpy(copy, packet, (size_t)rc);
 			copy[i % (uint32_t)rc] ^= 1;
-			CHECK_EQ(mc_srtp_unprotect(&b, copy, (size_t)rc, false), MC_EBADMSG);
+			CHECK_EQ(mc_srtp_unprotect(b, copy, (size_t)rc, false), MC_EBADMSG);
 			memcpy(copy, packet, (size_t)rc);
-			CHECK_EQ(mc_srtp_unprotect(&b, packet, (size_t)rc, false), n);
+			CHECK_EQ(mc_srtp_unprotect(b, packet, (size_t)rc, false), n);
 			CHECK(!memcmp(packet, plain, n));
-			CHECK_EQ(mc_srtp_unprotect(&b, copy, (size_t)rc, false), MC_EBADMSG);
+			CHECK_EQ(mc_srtp_unprotect(b, copy, (size_t)rc, false), MC_EBADMSG);
 		}
 		struct mc_rtcp report = {.ssrc = 0xABCD, .has_report = true};
 		int n = mc_rtcp_build(plain, sizeof(plain), &report);
 		CHECK(n > 0);
 		memcpy(packet, plain, (size_t)n);
-		rc = mc_srtp_protect(&a, packet, (size_t)n, sizeof(packet), true);
+		rc = mc_srtp_protect(a, packet, (size_t)n, sizeof(packet), true);
 		CHECK_EQ(rc, n + (int)SUITES[s].rtcp_tag);
-		CHECK_EQ(mc_srtp_unprotect(&b, packet, (size_t)rc, true), n);
+		CHECK_EQ(mc_srtp_unprotect(b, packet, (size_t)rc, true), n);
 		CHECK(!memcmp(packet, plain, (size_t)n));
-		CHECK_EQ(mc_srtp_unprotect(&b, packet, (size_t)n, true), MC_EBADMSG);
-		mc_srtp_close(&a);
-		mc_srtp_close(&b);
+		CHECK_EQ(mc_srtp_unprotect(b, packet, (size_t)n, true), MC_EBADMSG);
+		mc_srtp_close(a);
+		mc_srtp_close(b);
 	}
 }
 
@@ -446,6 +456,7 @@ int main(void)
 	RUN(test_sources_are_bounded);
 	RUN(test_two_legs_and_new_keys);
 	RUN(test_a_leg_that_is_gone_gives_its_keys_back);
+	RUN(test_a_stream_link_has_no_packets_to_protect);
 	RUN(test_plain_and_altered_packets_change_nothing);
 	CHECK_EQ(sessions, 0);
 	CHECK(streams > 0);

@@ -296,10 +296,10 @@ class LegStats:
     received quality by the E-model (G.107) times 100, 0 = not known yet. far_*: what the far end
     reports by RTCP. rx_stranger: datagrams that are not from the far side, as far as the kernel
     does not drop them. rx_unwanted: packets of the far side dropped because receiving is off.
-    latches: times a source was locked. keepalives: packets sent to show life. rx_unauthentic: SRTP
-    packets that were plain, altered, replayed or of a 33rd source; they changed nothing else.
+    latches: times a source was locked. keepalives: packets sent to show life.
     stream_dropped_samples: received on a stream link and too much for its queue; tx_link_dropped
-    counts frames that nobody took in time.
+    counts frames that nobody took in time. rx_unauthentic: SRTP packets that were plain, altered,
+    replayed or of a 33rd source; they changed nothing else.
     """
 
     ticks: int

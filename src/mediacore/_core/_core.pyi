@@ -295,6 +295,7 @@ class Vad:
 def load_libsrtp(path: str | None) -> str | None: ...
 def srtp_version() -> str | None:
     """Version string of the loaded libsrtp2, or None."""
+
 def load_libopus(path: str | None) -> str | None: ...
 def opus_version() -> str | None:
     """Version string of the loaded libopus, or None."""
