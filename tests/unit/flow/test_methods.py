@@ -16,7 +16,7 @@ V1 = {
     *("answer", "hangup", "play", "prompt", "record", "record_call", "stop_record_call", "sleep"),
     *("set", "unset", "cond", "switch", "goto", "label", "execute", "transfer", "return"),
     *("request", "connect", "send_digits", "tap", "stop_tap", "stream", "stop_stream"),
-    *("user_event", "detect_machine", "ai"),
+    *("user_event", "detect_machine", "sip_refer", "ai"),
 }
 LATER = {
     *("ai_sidecar", "amazon_bedrock", "denoise", "enter_queue", "execute_rpc", "join_conference"),
