@@ -54,6 +54,13 @@ def test_the_far_end_delay_is_taken_off_a_cut_but_not_off_the_end():
     assert heard(finished, far_delay=8000) == TEXT
 
 
+def test_what_went_out_before_a_pause_arrives_while_the_cut_is_decided():
+    paused = ledger.pause(playing(), at=6100, position=6000)
+    for at, text in ((6100, "one"), (6150, "one"), (6200, "one two"), (9000, "one two")):
+        cut = ledger.cut(paused, at=at, position=6000, wire=6000, cause="barge_in")
+        assert heard(cut, far_delay=100) == text
+
+
 def test_nothing_is_heard_of_what_never_started():
     assert heard(utterance()) == ""
     assert heard(ledger.refuse(utterance())) == ""

@@ -17,7 +17,7 @@ from mediacore.serving.options import options_of
 from mediacore.serving.tables import keys_of
 from mediacore.transports.streams.auth import Basic, Bearer, HeaderToken
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ALL = """
 [service]
 document = "flow.yaml"
