@@ -1,4 +1,4 @@
-"""What we rely on in aiortc and aioice beyond their public interface, and what it buys.
+"""What we rely on in aiortc and aioice beyond their public interface.
 
 Fails with names when a new version has changed something: then look at
 transports/webrtc/peerlink.py, which is the only file that knows them.
@@ -8,16 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,20 +19,15 @@ import pytest
 aiortc = pytest.importorskip("aiortc")
 
 import aioice  # noqa: E402
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription  # noqa: E402
-from aiortc.mediastreams import AudioStreamTrack  # noqa: E402
-from av import AudioFrame  # noqa: E402
 
 from mediacore import _core  # noqa: E402
 from mediacore.errors import MissingDependencyError  # noqa: E402
-from mediacore.events import SpeechStarted  # noqa: E402
 from mediacore.media import LegConfig, Tap, unpack_notes  # noqa: E402
 from mediacore.session.hub import MediaHub  # noqa: E402
-from mediacore.slots.gateway import FarLine, LineEnd  # noqa: E402
-from mediacore.transports.webrtc import WebRtcConfig, WebRtcServer, peerlink  # noqa: E402
+from mediacore.transports.webrtc import peerlink  # noqa: E402
 from mediacore.transports.webrtc.link import Ears  # noqa: E402
 from mediacore.transports.webrtc.offer import agree, parse_offer, write_answer  # noqa: E402
-from support.webrtc_peer import LOOPBACK, Browser, loopback_only, rtp, speech  # noqa: E402
+from support.webrtc_peer import LOOPBACK, Browser, rtp  # noqa: E402
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(60)]
 
@@ -242,184 +231,3 @@ def _tone(n: int) -> bytes:
 # ----------------------------------------------------------------------------------- what it costs
 
 CALLS, SECONDS = 4, 4.0
-
-
-class Browsers:
-    """Four of them in a process of their own, so that only our side is measured."""
-
-    def __init__(self) -> None:
-        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-        args = [sys.executable, "-m", "support.webrtc_peer", str(CALLS), str(SECONDS)]
-        self.process = subprocess.Popen(
-            args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
-        )
-
-    async def read(self) -> str:
-        assert self.process.stdout is not None
-        return await asyncio.to_thread(self.process.stdout.readline)
-
-    def write(self, value: object) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(value) + "\n")
-        self.process.stdin.flush()
-
-    async def measured(self) -> tuple[float, list[int]]:
-        """CPU seconds of this process from the connection to the last packet; packets got."""
-        assert await self.read() == "connected\n"
-        start = time.process_time()
-        got = json.loads(await self.read())
-        return time.process_time() - start, got
-
-    def close(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout):
-            assert pipe is not None
-            pipe.close()
-        self.process.wait(10)
-
-
-class Voice(AudioStreamTrack):
-    """Speech at aiortc's own pace; frames are made before."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        pcm = speech(48000)
-        self._frames = []
-        for at in range(0, len(pcm) - 1920, 1920):
-            frame = AudioFrame(format="s16", layout="mono", samples=960)
-            frame.planes[0].update(pcm[at : at + 1920])
-            frame.sample_rate = 48000
-            self._frames.append(frame)
-        self._at = 0
-        self._start = 0.0
-
-    async def recv(self) -> AudioFrame:
-        self._start = self._start or time.monotonic()
-        await asyncio.sleep(max(0.0, self._start + 0.02 * self._at - time.monotonic()))
-        frame = self._frames[self._at % len(self._frames)]
-        frame.pts, frame.time_base = 960 * self._at, Fraction(1, 48000)
-        self._at += 1
-        return frame
-
-
-async def by_tracks() -> tuple[float, list[int]]:
-    """aiortc as its examples use it: a track each way."""
-    browsers, peers, tasks = Browsers(), [], []
-
-    async def drain(track: Any) -> None:
-        while True:
-            await track.recv()
-
-    for _ in range(CALLS):
-        pc = RTCPeerConnection(RTCConfiguration([]))
-        pc.addTrack(Voice())
-        pc.on("track", lambda track: tasks.append(asyncio.ensure_future(drain(track))))
-        with loopback_only():
-            offer = json.loads(await browsers.read())
-            await pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            await pc.setLocalDescription(await pc.createAnswer())
-        browsers.write(pc.localDescription.sdp)
-        peers.append(pc)
-    found = await browsers.measured()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    for pc in peers:
-        await pc.close()
-    browsers.close()
-    return found
-
-
-async def by_core() -> tuple[float, list[int]]:
-    """Ours: jitter buffer, speech detector, tap and codec are in it."""
-    hub, browsers, lines, tasks = MediaHub(_core.Engine()), Browsers(), [], []
-    events: list[Any] = []
-
-    async def run(far: FarLine) -> None:
-        leg = await far.connect(lambda: None)
-        hub.attach(leg, events.append)
-        leg.begin(1, 1)
-        leg.say(speech(leg.srate_hz) * 3)
-        lines.append((far, leg))
-
-    server = WebRtcServer(
-        WebRtcConfig(codecs=("opus",)),
-        hub.engine,
-        LegConfig(taps=Tap.RX, speech_ms=20_000),
-        on_incoming=lambda far: tasks.append(asyncio.ensure_future(run(far))),
-        seed=lambda: 4711,
-    )
-    await server.start()
-    hub.start()
-    for n in range(CALLS):
-        line = server._line(json.dumps({"sdp": json.loads(await browsers.read())}).encode(), "test")
-        server._add(str(n), line)
-        server._on_incoming(line)
-        browsers.write(await line.answer)
-    found = await browsers.measured()
-    for far, leg in lines:
-        await far.hangup(LineEnd.HANGUP)
-        leg.close()
-    await asyncio.sleep(0.1)
-    await server.aclose()
-    hub.stop()
-    hub.engine.close()
-    browsers.close()
-    assert sum(isinstance(event, SpeechStarted) for event in events) >= CALLS
-    return found
-
-
-def core_codec_s() -> float:
-    """Opus alone, both ways, per second of speech: libopus as the core has it set."""
-    codec, pcm = _core.Codec("opus", 16000), speech(16000)
-    start = time.process_time()
-    for at in range(0, len(pcm) - 640, 640):
-        codec.decode(codec.encode(pcm[at : at + 640]))
-    return (time.process_time() - start) / (len(pcm) / 32000)
-
-
-def aiortc_codec_s() -> float:
-    """The same by aiortc: 48 kHz stereo at 96 kbit/s."""
-    from aiortc.codecs.opus import OpusDecoder, OpusEncoder
-    from aiortc.jitterbuffer import JitterFrame
-
-    async def frames() -> list[AudioFrame]:
-        voice = Voice()
-        return voice._frames
-
-    made = asyncio.run(frames())
-    for n, frame in enumerate(made):
-        frame.pts, frame.time_base = 960 * n, Fraction(1, 48000)
-    encoder, decoder = OpusEncoder(), OpusDecoder()
-    start = time.process_time()
-    for n, frame in enumerate(made):
-        payloads, _ = encoder.encode(frame)
-        for payload in payloads:
-            decoder.decode(JitterFrame(data=payload, timestamp=960 * n))
-    return (time.process_time() - start) / (len(made) / 50)
-
-
-def test_a_call_costs_a_fifth_of_track_handling(record_property: Any) -> None:
-    """Beside the codec itself, which is libopus on both sides, set differently."""
-
-    async def main() -> None:
-        plain, got_plain = await by_tracks()
-        ours, got_ours = await by_core()
-        seconds = CALLS * SECONDS
-        assert min(got_plain) > 0.8 * SECONDS * 50
-        assert min(got_ours) > 0.8 * SECONDS * 50
-        measured.extend((plain / seconds, ours / seconds))
-
-    measured: list[float] = []
-    asyncio.run(main())
-    plain, ours = measured
-    plain_codec, our_codec = aiortc_codec_s(), core_codec_s()
-    beside = (plain - plain_codec) / (ours - our_codec)
-    record_property("tracks_cpu_s_per_call_s", plain)
-    record_property("ours_cpu_s_per_call_s", ours)
-    print(
-        f"CPU seconds per call second: tracks {plain:.4f} (codec {plain_codec:.4f}), "
-        f"ours {ours:.4f} (codec {our_codec:.4f}); ratio {plain / ours:.1f}, "
-        f"beside the codecs {beside:.1f}"
-    )
-    assert beside >= 5
-    assert plain / ours >= 2
