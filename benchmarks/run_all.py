@@ -14,28 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from mediacore.app_options import BenchOptions
+from mediacore.bench.goals import GOALS, verdicts
 from mediacore.cli.bench import BENCHES, number
 from mediacore.cli.environment import environment
 from mediacore.errors import MissingDependencyError
 
 Results = dict[str, dict[str, Any]]
-
-GOALS = {
-    ("bargein", "onset_to_silence_p95_ms"): (200, "≤"),
-    ("bargein", "decision_to_last_sample_max_ms"): (20, "≤"),
-    ("bargein", "blocked_python_decision_to_last_sample_max_ms"): (20, "≤"),
-    ("bargein", "engine_response_p95_ms"): (30, "≤"),
-    ("heard", "ledger_sample_error_max"): (0, "≤"),
-    ("heard", "words_off_max_with_times"): (0, "≤"),
-    ("heard", "words_off_max_without_times"): (1, "≤"),
-    ("density", "calls_per_core"): (150, "≥"),
-    ("density", "late_frames"): (0, "≤"),
-    ("density", "core_bytes_per_call"): (65536, "≤"),
-    ("control", "decision_p99_us"): (1000, "≤"),
-    ("control", "document_step_us"): (100, "≤"),
-    ("control", "loop_cpu_percent_per_call"): (0.5, "≤"),
-    ("control", "late_frames"): (0, "≤"),
-}
 
 
 def main() -> int:
@@ -63,7 +47,12 @@ def run(directory: Path, *, quick: bool) -> Results:
         except MissingDependencyError as error:
             print(f"{name}: left out. {error}", file=sys.stderr)
             continue
-        results[name] = {"bench": name, "figures": figures, "environment": around}
+        results[name] = {
+            "bench": name,
+            "figures": figures,
+            "goals": verdicts(name, figures),
+            "environment": around,
+        }
         text = json.dumps(results[name], indent=2)
         (directory / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     return results
@@ -72,13 +61,13 @@ def run(directory: Path, *, quick: bool) -> Results:
 def report(results: Results) -> int:
     """Print the figures that have a goal. Returns how many miss it."""
     missed = 0
-    for (bench, key), (goal, sense) in GOALS.items():
+    for (bench, key), goal in GOALS.items():
         value = results.get(bench, {}).get("figures", {}).get(key)
         if value is None:
             continue
-        met = value <= goal if sense == "≤" else value >= goal
+        met = goal.met_by(value)
         missed += not met
-        print(f"{'ok  ' if met else 'MISS'} {bench} {key} = {number(value)} (goal {sense} {goal})")
+        print(f"{'ok  ' if met else 'MISS'} {bench} {key} = {number(value)} (goal {goal})")
     return missed
 
 
@@ -90,7 +79,7 @@ def draw(results: Results, path: Path) -> bool:
         return False
     matplotlib.use("Agg")
     pyplot = importlib.import_module("matplotlib.pyplot")
-    figure, axes = pyplot.subplots(2, 2, figsize=(12, 8), layout="constrained")
+    figure, axes = pyplot.subplots(3, 2, figsize=(12, 12), layout="constrained")
     panels = {
         "frame": (
             "CPU per leg and 20 ms frame (ns)",
@@ -122,6 +111,17 @@ def draw(results: Results, path: Path) -> bool:
                 "words_exact_share_without_times",
                 "words_within_one_share_without_times",
             ),
+        ),
+        "links": (
+            "CPU per leg and second (ms)",
+            tuple(
+                f"{kind}_cpu_ms_per_call_second"
+                for kind in ("rtp", "sip", "srtp", "websocket", "audiosocket")
+            ),
+        ),
+        "control": (
+            "CPU of the loop per call (percent of a core)",
+            ("control_cpu_percent_per_call", "loop_cpu_percent_per_call"),
         ),
     }
     for axis, (name, (title, keys)) in zip(axes.flat, panels.items(), strict=True):

@@ -336,7 +336,7 @@ static void keep_alive(struct mc_leg *leg, const struct mc_leg_env *env)
 	static const uint8_t silence[1] = {CN_SILENCE};
 	uint8_t cn = leg->cfg.cn_payload_type;
 
-	if (!leg->cfg.keepalive_ms ||
+	if (!leg->cfg.keepalive_ms || leg->stream ||
 	    env->now_us < leg->sent_us + (uint64_t)leg->cfg.keepalive_ms * 1000)
 		return;
 	leg->sent_us = env->now_us;
@@ -397,10 +397,12 @@ static void estimate_mos(struct mc_leg *leg)
 {
 	if (!leg->received_any)
 		return;
+	struct mc_rx_stats rx;
+	mc_rx_stats(leg->rx, &rx);
 	float frames = (float)(leg->ticks - leg->first_tick);
-	float loss = frames > 0 ? 100.0f * (float)leg->stats.rx_concealed_samples /
-					  (frames * (float)leg->frame)
-				: 0;
+	/* A sender that pauses (DTX, hold) has lost nothing. */
+	float missing = (float)(rx.concealed_samples - rx.paused_samples);
+	float loss = frames > 0 ? 100.0f * missing / (frames * (float)leg->frame) : 0;
 	float delay_ms =
 		(float)leg->stats.rtt_us / 2000.0f + (float)leg->note.delay_ms + MC_TICK_MS;
 	float r = mc_emodel_r(delay_ms, loss, 1.0f, MC_EMODEL_G711_PLC);
@@ -583,7 +585,10 @@ void mc_leg_tx(struct mc_leg *leg, const int16_t *heard, const struct mc_leg_env
 
 	if (!leg->tx_started)
 		leg->tx_started = leg->tx_marker = true;
-	if (leg->stream) {
+	if (leg->stream && !leg->sends) {
+		send_nothing(leg, env, pcm);
+		mc_leg_stream_tx(leg, pcm, false, env);
+	} else if (leg->stream) {
 		bool digits = !mc_telev_tx_idle(&leg->telev_tx);
 		send_digits(leg, env->scratch, pcm);
 		mc_leg_stream_tx(leg, pcm, heard || bed || digits, env);

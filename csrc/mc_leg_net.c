@@ -3,9 +3,9 @@
  *   locked | announced | sent to    | heard              | what locks a source
  *   -------+-----------+------------+--------------------+---------------------------------------
  *   no     | no        | nobody     | nobody             | LEARN: 2 ticks in sequence
- *   no     | yes       | announced  | nobody             | a packet of the announced or last
- * source; |           |            |                    | LEARN: another one's 5 ticks in sequence,
- *          |           |            |                    | or 2 when it has tried for 500 ms
+ *   no     | yes       | announced  | nobody             | a packet of it or of the last source;
+ *          |           |            |                    | LEARN: 5 ticks of another in sequence,
+ *          |           |            |                    | or 2 once it has tried for 500 ms
  *   yes    | either    | its source | its source, by the | ends with another address from
  *          |           |            | kernel and by us   | signalling, or after relatch_ms
  *

@@ -26,6 +26,11 @@ void mc_leg_stream_rx(struct mc_leg *leg, const struct mc_leg_env *env)
 	struct mc_stream_packet packet;
 
 	while (mc_stream_next(leg->stream, &packet, env->now_us)) {
+		mc_leg_alive(leg, env->now_us);
+		if (!leg->receives) {
+			leg->stats.rx_unwanted++;
+			continue;
+		}
 		leg->stats.rx_packets++;
 		leg->stats.rx_bytes += packet.n;
 		leg->note.packets++;

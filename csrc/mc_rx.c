@@ -36,12 +36,15 @@ struct mc_rx {
 	uint32_t held;    /* decoded, unplayed samples after the history */
 	uint32_t last_ts; /* of the last frame, once has_ts */
 	int has_ts;
-	uint32_t cool;   /* ticks until the next careful stretch */
-	int started;     /* something has been played */
-	int restarted;   /* the next packet played begins a new time base */
-	int noisy;       /* the line ends in comfort noise */
-	int told_noise;  /* the noise is the sender's, from a CN packet */
-	int own_conceal; /* the codec concealed: no cross-fade of ours */
+	uint32_t cool;        /* ticks until the next careful stretch */
+	int started;          /* something has been played */
+	int restarted;        /* the next packet played begins a new time base */
+	int noisy;            /* the line ends in comfort noise */
+	int told_noise;       /* the noise is the sender's, from a CN packet */
+	int own_conceal;      /* the codec concealed: no cross-fade of ours */
+	uint32_t waited;      /* samples concealed since nothing has come */
+	uint32_t paused;      /* of them taken for a pause, until the sequence says otherwise */
+	uint32_t lost_before; /* packets, when it was */
 };
 
 struct layout {
@@ -169,7 +172,7 @@ void mc_rx_reset(struct mc_rx *rx)
 	rx->held = 0;
 	rx->last_ts = 0;
 	rx->has_ts = 0;
-	rx->cool = 0;
+	rx->cool = rx->waited = rx->paused = rx->lost_before = 0;
 	rx->started = rx->restarted = rx->noisy = rx->told_noise = rx->own_conceal = 0;
 }
 
@@ -432,6 +435,32 @@ static int stretch(struct mc_rx *rx, uint64_t now_us)
 	return -(int)less;
 }
 
+static uint32_t lost_packets(const struct mc_rx *rx)
+{
+	struct mc_jbuf_stats jb;
+	mc_jbuf_stats(rx->jbuf, &jb);
+	return jb.lost;
+}
+
+/* So long nothing has come that the sender must be silent on purpose, or gone. */
+static void begin_pause(struct mc_rx *rx)
+{
+	if (rx->waited == 0)
+		return;
+	rx->paused += rx->waited;
+	rx->stats.paused_samples += rx->waited;
+	rx->lost_before = lost_packets(rx);
+	rx->waited = 0;
+}
+
+/* Something came: it tells what the silence was. */
+static void end_pause(struct mc_rx *rx)
+{
+	if (rx->paused && lost_packets(rx) != rx->lost_before)
+		rx->stats.paused_samples -= rx->paused;
+	rx->waited = rx->paused = 0;
+}
+
 /* --- one frame -------------------------------------------------------------------------- */
 
 void mc_rx_pull(struct mc_rx *rx, int16_t *pcm, uint64_t now_us, struct mc_rx_info *info)
@@ -459,6 +488,7 @@ void mc_rx_pull(struct mc_rx *rx, int16_t *pcm, uint64_t now_us, struct mc_rx_in
 			anew |= rx->restarted;
 			rx->restarted = 0;
 			rx->has_ts = 1;
+			end_pause(rx);
 			concealed += take(rx, &next);
 			if (rx->held > was)
 				info->flags |= MC_RX_AUDIO;
@@ -470,9 +500,12 @@ void mc_rx_pull(struct mc_rx *rx, int16_t *pcm, uint64_t now_us, struct mc_rx_in
 				concealed += add_concealment(rx, need, &next);
 			break;
 		case MC_JBUF_WAIT:
-			concealed += add_concealment(rx, need, &next);
+			need = add_concealment(rx, need, &next);
+			concealed += need;
+			rx->waited += need;
 			break;
 		case MC_JBUF_IDLE:
+			begin_pause(rx);
 			if (!rx->started) {
 				memset(tail(rx), 0, need * sizeof *rx->line);
 				rx->held += need;

@@ -71,6 +71,7 @@ struct mc_rx_stats {
 	uint32_t undecodable; /* payloads that the codec refused */
 	uint64_t frames;      /* pulled */
 	uint64_t concealed_samples;
+	uint64_t paused_samples; /* of them before it was clear that the sender pauses */
 	uint64_t noise_samples;
 	uint64_t accelerated_samples; /* removed */
 	uint64_t expanded_samples;    /* inserted */

@@ -2,8 +2,9 @@
 
 As a UDP relay between two sides, without any privilege:
     python tools/impair.py relay 127.0.0.1:7000 127.0.0.1:5060 --delay 60 --jitter 15 --loss 5
-As a verdict on everything that comes into a network namespace (root, package NetfilterQueue):
-    ip netns exec NS iptables -A INPUT -p udp -j NFQUEUE --queue-num 1
+As a verdict on everything that leaves a network namespace (root, package NetfilterQueue; what
+comes in would carry its arrival time from before the queue):
+    ip netns exec NS iptables -A OUTPUT -p udp -j NFQUEUE --queue-num 1
     ip netns exec NS python tools/impair.py queue 1 --delay 60 --loss 5 --burst 3
 
 Every packet takes the same draws from its direction's generator, so that one seed and one order of

@@ -19,7 +19,15 @@ from mediacore.media import LegConfig
 from mediacore.policy.numbering import is_number, plain_number
 from mediacore.serving.config import read_config
 from mediacore.serving.listeners import is_loopback
-from mediacore.slots.gateway import DialOut, FarLine, LineEnd, LineFailedError, Party
+from mediacore.slots.gateway import (
+    DialOut,
+    FarLine,
+    LineEnd,
+    LineFailedError,
+    Party,
+    Referable,
+    Referral,
+)
 from mediacore.transports.sip.agent import SipAgent
 from mediacore.transports.sip.config import SipBind
 from mediacore.transports.sip.settings import SipConfig
@@ -116,6 +124,12 @@ class ToldLine:
     def far_delay_ms(self) -> int | None:
         """See FarLine."""
         return self._line.far_delay_ms()
+
+    async def refer(self, to_uri: str) -> Referral:
+        """See Referable."""
+        if isinstance(self._line, Referable):
+            return await self._line.refer(to_uri)
+        return Referral(501)  # Not Implemented
 
     def _over(self, reason: LineEnd, detail: str = "") -> None:
         if self.end is None:

@@ -216,7 +216,9 @@ async def _drain(
     for task in (drained, forced):
         task.cancel()
     await asyncio.gather(drained, forced, return_exceptions=True)
-    if not drained.cancelled() and drained.exception() is None and drained.result():
+    if drained.cancelled():
+        await service.drain(0)  # the calls end before their listeners do, so they know why
+    elif drained.exception() is None and drained.result():
         watch(f"{drained.result()} calls did not end in time and were hung up")
 
 

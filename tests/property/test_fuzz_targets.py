@@ -68,6 +68,8 @@ REGRESSIONS = {
         "templates",
         b'{"a": 1}\n{"webhooks": [{"url": "https://u:\\ud800@a/", "output": {"response": "x"}}]}',
     ),
+    "blank_before_a_broken_status_line": ("sip", b"\0SIP/1.0AC\xcb0\r\0SIP/1.0\n"),
+    "a_version_as_reason": ("sip", b"SIP/2.0 180\0\0 SIP/1.0\r\nVia: S\xc02.0\n"),
     "half_a_pair_in_a_reply": ("swaig", b'{"response": "\\ud800", "action": [{"say": "\\udc00"}]}'),
 }
 

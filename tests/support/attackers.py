@@ -123,10 +123,12 @@ async def pour(
     return got
 
 
-async def loris(address: tuple[str, int], data: bytes, pause_s: float) -> float:
+async def loris(
+    address: tuple[str, int], data: bytes, pause_s: float, source: str = SOURCE
+) -> float:
     """Say it byte by byte; seconds until we are hung up on."""
     began_s = time.monotonic()
-    reader, writer = await asyncio.open_connection(*address, local_addr=(SOURCE, 0))
+    reader, writer = await asyncio.open_connection(*address, local_addr=(source, 0))
     gone = asyncio.ensure_future(reader.read())
     try:
         for byte in data:

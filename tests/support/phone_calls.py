@@ -26,8 +26,9 @@ Phone = TypeVar("Phone", bound=AbstractContextManager[Any])
 
 UDP = SipBind("UDP", port=0)
 WELCOME = "welcome.wav"
-AUDIBLE = 0.99
-"""Similarity of what arrives over a clean line, of any codec that keeps the waveform."""
+SLIPS = 2
+"""Pieces of some seconds of speech that may differ: jitter buffers, ours and the phones', put in
+or take out a little when the machine is busy."""
 SRATE_HZ = 8000
 FOREVER: dict[str, object] = {"sleep": -1}
 ANSWER: dict[str, object] = {"answer": {}}
@@ -61,7 +62,7 @@ async def service(
 ) -> AsyncIterator[SipStage]:
     """A service that does this with every call. In the end nothing of the calls may be left.
 
-    lost: transactions that still linger when the phones close their connections.
+    lost: as many transactions may linger when phones close their connections.
     """
     write_wav(path / WELCOME, welcome() if sound is None else sound)
     built = SipStage(
@@ -74,20 +75,17 @@ async def service(
     async with built:
         yield built
         await built.until(lambda: not built.service.host.calls)
-        await built.until(lambda: _is_over(built.agent.snapshot()))
+        await built.until(lambda: not built.agent.ua.unsettled)
         check_clean(built.agent.snapshot(), lost)
-
-
-def _is_over(stats: SipStats) -> bool:
-    return not (stats.calls or stats.agent.sessions)
 
 
 def check_clean(stats: SipStats, lost: int = 0) -> None:
     """Nothing came that should not have come, and nothing failed."""
     agent, counts = stats.agent, stats.transactions.counters
+    assert stats.calls == 0, stats
     assert (agent.illegal, agent.strangers) == (0, 0), stats
     assert (stats.malformed, counts.malformed, counts.merged, counts.full) == (0, 0, 0, 0), stats
-    assert (counts.timed_out, counts.failed, counts.abandoned) == (0, lost, 0), stats
+    assert (counts.timed_out, counts.abandoned) == (0, 0) and counts.failed <= lost, stats
     assert (counts.stray_responses, counts.stray_cancels, counts.dropped) == (0, 0, 0), stats
     assert stats.sockets.counters.send_failed == stats.sockets.counters.unframeable == 0, stats
 
@@ -120,17 +118,17 @@ def heard_by_service(path: Path, record: CallRecord) -> Samples:
     return at_8k(path / "calls" / record.call_id / "call.wav")
 
 
-def missing(said: Samples, heard: Samples) -> int:
+def missing(said: Samples, heard: Samples, alike: float = 0.95) -> int:
     """How many of the voiced fifths of a second of `said` are nowhere in `heard`."""
     pieces: Iterable[Samples] = np.split(said, range(_PIECE, len(said), _PIECE))
     voiced = [p for p in pieces if len(p) == _PIECE and np.sqrt(np.mean(p**2)) > 0.02]
     assert len(voiced) > 5
-    return sum(similarity(piece, heard) < 0.95 for piece in voiced)
+    return sum(similarity(piece, heard) < alike for piece in voiced)
 
 
-def told(stage: SipStage) -> Sequence[dict[str, Any]]:
+def told(stage: SipStage) -> Sequence[object]:
     """What documents said by `user_event`."""
-    return [dict(e.params["event"]) for e in stage.events if e.event_type == "calling.user_event"]
+    return [params["event"] for params in stage.of("user_event")]
 
 
 def pcm_file(path: Path, samples: Samples, codec: str = "PCMU/8000/1") -> Path:

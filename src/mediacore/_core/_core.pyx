@@ -524,12 +524,15 @@ cdef class Engine:
         cdef mc_handle handle = 0
         cdef const mc_codec *row
         cdef int rc
-        cdef mc_engine *engine = self.ptr()
-        cdef bytes codec = config.codec.encode("ascii", "replace")
-        cdef list others = [name.encode("ascii", "replace") for name in config.codecs]
+        cdef mc_engine *engine
+        cdef bytes codec
+        cdef list others
         cdef list kept = []
-        self.reap()
         try:
+            engine = self.ptr()
+            self.reap()
+            codec = config.codec.encode("ascii", "replace")
+            others = [name.encode("ascii", "replace") for name in config.codecs]
             fill_leg_cfg(&cfg, &remote, &keys, kept, codec, others, config)
         except BaseException as error:
             for fd in (config.fd, config.rtcp_fd):

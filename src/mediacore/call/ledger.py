@@ -168,10 +168,12 @@ def refuse(utt: Utterance) -> Utterance:
 
 
 def heard_samples(utt: Utterance, far_delay_samples: int) -> int:
-    """Samples that reached the caller's ear. What was played to its end arrives in any case."""
+    """Samples that reached the caller's ear. What was played to its end arrives in any case, and so
+    does what went out long enough before a cut: the voice pauses while it is decided."""
     if utt.state is UtteranceState.FINISHED:
         return utt.played
-    return max(0, utt.played - max(far_delay_samples, 0))
+    silent = utt.cut_at - utt.bands[-1].end if utt.cut_at is not None and utt.bands else 0
+    return max(0, utt.played - max(far_delay_samples - silent, 0))
 
 
 def words_of(utt: Utterance, rate: SpeechRate, srate_hz: int) -> tuple[WordTime, ...]:

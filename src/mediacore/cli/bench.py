@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mediacore.app_options import BenchOptions
+from mediacore.bench.goals import GOALS, verdicts
 from mediacore.cli.environment import environment
 from mediacore.cli.output import echo_json, need
 from mediacore.store.records import write_atomic
 
-BENCHES: Final = ("frame", "density", "bargein", "heard", "control")
+BENCHES: Final = ("frame", "density", "bargein", "heard", "control", "links")
 
 EXAMPLE = """\b
 What is measured:
@@ -26,6 +27,7 @@ What is measured:
   bargein  caller's onset to silence, decision to last sample
   heard    ledger against the wire, heard words against the truth
   control  decisions of 100 calls by documents: latency, CPU per call, commands
+  links    CPU of a leg by RTP, SIP, SRTP, WebSocket, AudioSocket, WebRTC; of SIP call set-up
 
 \b
 Example:
@@ -40,7 +42,7 @@ Example:
     "json_file",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     metavar="FILE",
-    help="Also write bench, figures and environment here; - prints them instead of the table.",
+    help="Also write bench, figures, goals and environment here; - prints them, not the table.",
 )
 @click.option("--quick", is_flag=True, help="A shorter run: same figures, less exact.")
 def command(name: str, json_file: Path | None, quick: bool) -> None:
@@ -48,7 +50,8 @@ def command(name: str, json_file: Path | None, quick: bool) -> None:
     run = need(f"mediacore.bench.{name}", "bench").run
     around = environment()
     figures: dict[str, float] = run(BenchOptions(quick, lambda line: click.echo(line, err=True)))
-    result = {"bench": name, "figures": figures, "environment": around}
+    goals = verdicts(name, figures)
+    result = {"bench": name, "figures": figures, "goals": goals, "environment": around}
     if json_file == Path("-"):
         echo_json(result)
         return
@@ -61,8 +64,12 @@ def _print(name: str, figures: Mapping[str, float], around: Mapping[str, Any]) -
     table = Table(title=f"mediacore bench {name}", title_justify="left")
     table.add_column("figure")
     table.add_column("value", justify="right")
+    table.add_column("goal")
+    table.add_column("met")
     for key, value in figures.items():
-        table.add_row(key, number(value))
+        goal = GOALS.get((name, key))
+        met = "" if goal is None else "yes" if goal.met_by(value) else "NO"
+        table.add_row(key, number(value), str(goal or ""), met)
     console = Console()
     console.print(table)
     console.print(

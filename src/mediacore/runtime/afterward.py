@@ -74,11 +74,16 @@ def media(d: Draft, line: str, event: MediaEvent) -> None:
     """The core's last reports complete what was heard of a run that is over."""
     if not isinstance(event, PlayoutEvent) or not d.state.closing:
         return
-    runs = tuple(
-        replace(run, talk=talk_step(run.talk, event, d.now)[0]) if run.line == line else run  # type: ignore[arg-type]
-        for run in d.state.closing
-    )
-    d.set(closing=runs)
+    runs = []
+    for run in d.state.closing:
+        if run.line == line:
+            talk, actions = talk_step(run.talk, event, d.now)  # type: ignore[arg-type]
+            for action in actions:
+                if isinstance(action, TurnCompleted):
+                    d.emit(Talk(run.id, run.line, action))
+            run = replace(run, talk=talk)
+        runs.append(run)
+    d.set(closing=tuple(runs))
 
 
 def rescuing(state: RunState, run_id: int) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 from mediacore import _core
+from mediacore.policy.dialing import DialPolicy
 from mediacore.runtime.state import RunState
 from mediacore.serving.gateways import Media, Opened, Pages
 from mediacore.serving.ways import Gateways
@@ -13,9 +15,11 @@ from mediacore.transports.asterisk.audiosocket import AudioSocketServer
 from mediacore.transports.pump import StreamPump
 from mediacore.transports.rtp_ports import RtpPorts
 from mediacore.transports.sip.agent import SipAgent
-from mediacore.transports.sip.settings import Transfers
+from mediacore.transports.sip.settings import SipTrunk
 from mediacore.transports.streams.server import StreamServer
 from mediacore.transports.webrtc import SESSION_HEADER, WebRtcServer
+from mediacore.wire.sip.errors import SipError
+from mediacore.wire.sip.uri import SipUri
 
 
 class Doors:
@@ -47,16 +51,14 @@ class Doors:
 
     def _sip(self, config: Gateways) -> Opened:
         assert config.sip is not None
-        media, policy = self._media, config.dialing
-        anywhere = config.sip.transfers is Transfers.ANY
+        media = self._media
         agent = SipAgent(
             config.sip,
             media.engine,
             media.leg,
             on_incoming=media.on_incoming,
             seed=_seed,
-            # A transfer is a call on our account: the dial policy bounds what "any" means.
-            allow_refer=(lambda uri: policy.refusal(uri) is None) if anywhere else None,
+            allow_refer=refer_judge(config.dialing, config.sip.trunk),
         )
         self.dialer = agent
 
@@ -133,6 +135,22 @@ class Doors:
             return [f"webrtc: {server.url.partition('#')[0] if given else server.url}"]
 
         return Opened("webrtc", server, tell)
+
+
+def refer_judge(policy: DialPolicy, trunk: SipTrunk | None) -> Callable[[str], bool]:
+    """Whether a party may be transferred to a URI: a call on our account, so the dial policy says.
+    Through the trunk it is a call to a number, as one of our own would be."""
+
+    def allowed(uri: str) -> bool:
+        try:
+            parsed = SipUri.parse(uri)
+        except SipError:
+            return False
+        if trunk is not None and parsed.host == trunk.host.lower():
+            return policy.refusal(parsed.user) is None
+        return policy.refusal(uri) is None
+
+    return allowed
 
 
 def _page_of(state: RunState) -> str:

@@ -19,8 +19,8 @@ MANUAL: Final[Mapping[str, str]] = MappingProxyType(
         "sip.rel100": "reliable provisional answers, RFC 3262",
         "sip.min_se_s": "shortest session interval that is accepted, RFC 4028",
         "sip.session_expires_s": "session timers, RFC 4028; 0 = none",
-        "sip.transfers": "where a party may send its call: nowhere, to its own host and our "
-        "trunk, or wherever the dial policy allows",
+        "sip.transfers": "where a party may send its call: nowhere, to its own host and numbers "
+        "of our trunk that the dial policy allows, or wherever it allows",
         "sip.trunk": "who takes calls to numbers",
         "sip.registrations": "addresses to be known by at registrars",
         "sip.admission": "requests of one source that are looked at",

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
-from ipaddress import ip_address, ip_network
 from typing import Final
 
 from mediacore import _core
@@ -27,6 +25,7 @@ from mediacore.call.record import TransportFacts
 from mediacore.errors import ConfigError, MediacoreError, MediaError
 from mediacore.media import LegConfig, RtcpMode
 from mediacore.slots.gateway import FarLine, LineEnd, LineFailedError, Party
+from mediacore.transports.networks import LOOPBACK, everybody, is_expected, parse_networks
 
 log = logging.getLogger("mediacore.transports.rtp")
 _HEADER: Final = struct.Struct("!BBHII")
@@ -54,7 +53,7 @@ class RtpPortsConfig:
     srate_hz: int = 0
     payload_type: int | None = None
     event_payload_type: int = 101
-    expected: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    expected: tuple[str, ...] = LOOPBACK
     gone_ms: int = 5_000
     quiet_ms: int = 2_000
 
@@ -63,11 +62,7 @@ class RtpPortsConfig:
             raise ConfigError("ports must be 0 to 65535")
         if len(set(self.ports) - {0}) != len([port for port in self.ports if port]):
             raise ConfigError("a port is given twice")
-        for text in self.expected:
-            try:
-                ip_network(text)
-            except ValueError as error:
-                raise ConfigError(f"expected: {error}") from None
+        parse_networks(self.expected)
         for name in ("payload_type", "event_payload_type"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 127:
@@ -78,7 +73,7 @@ class RtpPortsConfig:
     @property
     def authenticated(self) -> bool:
         """Whether not just anybody who reaches a port gets through."""
-        return all(ip_network(text).prefixlen for text in self.expected)
+        return not everybody(parse_networks(self.expected))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +111,7 @@ class RtpPorts:
         self.counts = _Counts()
         self.draining = False
         self.payload_type = -1
-        self._networks = tuple(ip_network(text) for text in config.expected)
+        self._networks = parse_networks(config.expected)
         self._ports: list[_Port] = []
 
     async def start(self) -> None:
@@ -163,8 +158,7 @@ class RtpPorts:
 
     def expects(self, host: str) -> bool:
         """Whether calls may come from this numeric address."""
-        address = ip_address(host)
-        return any(address in network for network in self._networks)
+        return is_expected(host, self._networks)
 
 
 @dataclass(slots=True)
@@ -246,8 +240,7 @@ class _Port:
         )
         try:
             leg = owner.engine.open_leg(leg_config)
-        except MediacoreError:
-            os.close(fd)
+        except MediacoreError:  # the core has closed the socket
             self._bind()
             raise
         self._state = _State.BUSY

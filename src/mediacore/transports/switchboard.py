@@ -7,13 +7,22 @@ before anything is sent. Numbers never appear in the log as such, only their `ta
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from mediacore._core import Leg
 from mediacore.call.record import TransportFacts
 from mediacore.policy.dialing import DialGate
-from mediacore.slots.gateway import DialOut, FarLine, Gateway, LineEnd, LineFailedError, Party
+from mediacore.slots.gateway import (
+    DialOut,
+    FarLine,
+    Gateway,
+    LineEnd,
+    LineFailedError,
+    Party,
+    Referable,
+    Referral,
+)
 
 log = logging.getLogger("mediacore.transports.switchboard")
 
@@ -70,11 +79,17 @@ class Switchboard:
             self._dialled += 1
             return route.gateway.dial(destination)
         campaign = self._campaign(destination)
-        return _GuardedLine(
-            route.gateway.dial(destination),
-            lambda: self._admit(destination, campaign, route.name),
-            lambda: self._gate.ended(campaign),
-        )
+        line = route.gateway.dial(destination)
+
+        def admit() -> None:
+            self._admit(destination, campaign, route.name)
+
+        def ended() -> None:
+            self._gate.ended(campaign)
+
+        if isinstance(line, Referable):
+            return _ReferableLine(line, admit, ended, line.refer)
+        return _GuardedLine(line, admit, ended)
 
     def snapshot(self) -> SwitchboardStats:
         """Counters."""
@@ -201,3 +216,21 @@ class _GuardedLine:
         if self._counted:
             self._counted = False
             self._ended()
+
+
+class _ReferableLine(_GuardedLine):
+    """One whose party can be sent elsewhere."""
+
+    def __init__(
+        self,
+        line: FarLine,
+        admit: Callable[[], None],
+        ended: Callable[[], None],
+        refer: Callable[[str], Awaitable[Referral]],
+    ) -> None:
+        super().__init__(line, admit, ended)
+        self._refer = refer
+
+    async def refer(self, to_uri: str) -> Referral:
+        """See Referable."""
+        return await self._refer(to_uri)

@@ -111,6 +111,7 @@ class Asterisk:
         files["rtp.conf"] = "[general]\nrtpstart = 30000\nrtpend = 31999\n"
         files["pjsip.conf"] += _PHONES
         files["extensions.conf"] += _TARGETS
+        files["websocket_client.conf"] += _STRANGER.format(port=self.ports.streams)
         return files
 
     def __enter__(self) -> Self:
@@ -183,7 +184,7 @@ astspooldir => /mnt/spool
 astrundir => /mnt/run
 astlogdir => /mnt/log
 """
-_PHONES: Final = f"""
+_PHONES: Final = """
 [anonymous]
 type = endpoint
 transport = udp
@@ -191,6 +192,26 @@ context = from-phones
 disallow = all
 allow = ulaw
 direct_media = no
+
+[passthrough]
+type = endpoint
+transport = udp
+context = from-mediacore
+aors = mediacore
+disallow = all
+allow = ulaw
+direct_media = no
+moh_passthrough = yes
+"""
+_STRANGER: Final = """
+[stranger]
+type = websocket_client
+connection_type = per_call_config
+uri = ws://127.0.0.1:{port}/asterisk
+protocols = media
+username = asterisk
+password = guessed
+reconnect_attempts = 1
 """
 _TARGETS: Final = f"""
 [from-phones]
@@ -198,17 +219,22 @@ exten => _7XXX!,1,Goto(to-mediacore,${{EXTEN}},1)
 exten => bob,1,Dial(PJSIP/anonymous/sip:bob@{LOOPBACK}:${{BOB}})
 exten => echo,1,Answer()
  same => n,Echo()
+exten => 8004,1,Dial(PJSIP/agent@passthrough)
+exten => 8002,1,Dial(WebSocket/stranger/c(ulaw)n)
+
+[outbound]
+exten => _+X.,1,Goto(from-phones,bob,1)
 """
 _MODULES: Final = """
 res_timing_timerfd res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject
 res_http_websocket res_websocket_client res_audiosocket res_musiconhold res_rtp_asterisk
-res_pjsip res_pjsip_session res_pjsip_sdp_rtp res_pjsip_endpoint_identifier_user
+res_pjsip res_pjsip_session res_pjsip_sdp_rtp res_pjsip_endpoint_identifier_ip
 res_pjsip_endpoint_identifier_anonymous res_pjsip_caller_id res_pjsip_dtmf_info
 res_pjsip_authenticator_digest res_pjsip_outbound_authenticator_digest res_pjsip_refer
 res_pjsip_rfc3326 res_pjsip_nat res_pjsip_pubsub chan_pjsip
 chan_audiosocket chan_websocket res_rtp_multicast chan_rtp app_audiosocket
 bridge_simple bridge_native_rtp bridge_softmix bridge_holding
-app_dial app_echo app_playback app_transfer app_verbose app_stasis
+app_dial app_echo app_playback app_transfer app_verbose app_stasis res_clioriginate
 func_uuid func_channel func_callerid func_global func_logic func_strings pbx_config
 res_stasis res_stasis_answer res_stasis_recording res_stasis_playback res_stasis_snoop
 res_ari res_ari_model res_ari_events res_ari_channels res_ari_bridges

@@ -91,7 +91,11 @@ class Baresip:
 
     def __enter__(self) -> Self:
         self.program.__enter__()
-        self.program.until(self._connect, 10, "its remote control")
+        try:
+            self.program.until(self._connect, 10, "its remote control")
+        except AssertionError:
+            self.program.__exit__()
+            raise
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         return self

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,12 +30,14 @@ def need_program(name: str) -> str:
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM, *, even: bool = False) -> int:
-    """A port that was free a moment ago, for programs that must be told one."""
+    """A port that was free a moment ago, for programs that must be told one: below those that
+    the kernel gives to everybody who asks for any."""
     while True:
-        with socket.socket(socket.AF_INET, kind) as probe:
-            probe.bind((LOOPBACK, 0))
-            port = int(probe.getsockname()[1])
-        if port % 2 == 0 or not even:
+        port = 10_000 + secrets.randbelow(20_000)
+        if even and port % 2:
+            continue
+        with socket.socket(socket.AF_INET, kind) as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
             return port
 
 

@@ -98,6 +98,47 @@ def call_cancelled(after_ms: int) -> str:
     )
 
 
+def call_refused(status: int) -> str:
+    """INVITE, which is refused with this status."""
+    ack = _request("ACK", 1).replace("branch=[branch]", "branch=[branch-4]")
+    return (
+        _HEAD
+        + _request("INVITE", 1, to=False, sdp=True, options='retrans="500"')
+        + '<recv response="100" optional="true"/>\n<recv response="180" optional="true"/>\n'
+        + f'<recv response="{status}"/>\n{ack}</scenario>\n'
+    )
+
+
+def call_until_bye(wait_ms: int) -> str:
+    """INVITE, ACK, and then the other side's BYE."""
+    return (
+        call_without_ack(wait_ms)
+        .replace('<recv request="BYE"', _request("ACK", 1) + '<recv request="BYE"')
+        .replace("</scenario>", _reply("200 OK") + "</scenario>")
+    )
+
+
+def refusal(status: str) -> str:
+    """The other side: a phone that answers an INVITE with "486 Busy Here" or the like."""
+    answer = _reply(status, ";tag=[pid]SIPp[call_number]")
+    return _HEAD + f'<recv request="INVITE"/>\n{answer}<recv request="ACK"/>\n</scenario>\n'
+
+
+def _reply(status: str, to: str = "") -> str:
+    return f"""
+  <send><![CDATA[
+SIP/2.0 {status}
+[last_Via:]
+[last_From:]
+[last_To:]{to}
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+"""
+
+
 @dataclass(frozen=True)
 class Result:
     """Of one run."""

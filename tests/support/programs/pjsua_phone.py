@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import select
-import sys
 from typing import Any
 
 import pjsua2 as pj
@@ -42,7 +42,12 @@ class Call(pj.Call):
                 audio = self.getAudioMedia(index)
                 self.phone.player.startTransmit(audio)
                 audio.startTransmit(self.phone.recorder)
-                tell("media", status=media.status)
+                tell("media", status=media.status, codec=self.getStreamInfo(index).codecName)
+
+    def onCallReplaced(self, prm: Any) -> None:
+        prm.newCall = new = Call(self.phone, prm.newCallId)
+        self.phone.calls.append(new)
+        tell("replaced", call=prm.newCallId)
 
     def onDtmfDigit(self, prm: Any) -> None:
         tell("digit", digit=prm.digit)
@@ -156,21 +161,30 @@ class Phone:
                 call.xferReplaces(self.calls[1], operation)
         return True
 
+    def obey(self, line: str) -> bool:
+        """Whether to go on."""
+        command, _, argument = line.strip().partition(" ")
+        try:
+            return self.do(command, argument)
+        except pj.Error as error:
+            tell("error", text=error.info())
+            return True
+
     def run(self) -> None:
         tell("ready")
-        running = True
+        running, waiting = True, b""
         while running:
             self.endpoint.libHandleEvents(10)
-            while running and select.select([sys.stdin], [], [], 0)[0]:
-                line = sys.stdin.readline()
-                command, _, argument = line.strip().partition(" ")
-                try:
-                    running = bool(line) and self.do(command, argument)
-                except pj.Error as error:
-                    tell("error", text=error.info())
-        self.endpoint.hangupAllCalls()
-        for _ in range(50):
-            self.endpoint.libHandleEvents(10)
+            if select.select([0], [], [], 0)[0]:
+                more = os.read(0, 4096)
+                running = bool(more)
+                *lines, waiting = (waiting + more).split(b"\n")
+                for line in lines:
+                    running = running and self.obey(line.decode())
+        if self.calls:
+            self.endpoint.hangupAllCalls()
+            for _ in range(50):
+                self.endpoint.libHandleEvents(10)
         self.calls.clear()
         self._later.clear()
         del self.player, self.recorder

@@ -209,3 +209,13 @@ def test_close_from_another_thread_inside_tick_many_is_refused() -> None:
                 break
         thread.join()
     assert refused
+
+
+def test_a_socket_that_no_leg_can_have_is_closed() -> None:
+    engine = _core.Engine(max_legs=1)
+    engine.close()
+    fd, _ = _core.udp_open("127.0.0.1", 0)
+    with pytest.raises(MediaError):
+        engine.open_leg(LegConfig(fd=fd))
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(fd)

@@ -8,7 +8,7 @@ import pytest
 
 from mediacore import _core
 from mediacore.errors import MediaError, StaleError
-from mediacore.events import DigitReceived
+from mediacore.events import DigitReceived, MediaLoss, MediaLost
 from mediacore.media import LegConfig, MediaOut, Tap
 
 TICK_US = 20_000
@@ -256,3 +256,39 @@ def test_what_is_refused(engine: _core.Engine) -> None:
     with pytest.raises(StaleError):
         leg.push_media(LOUD)
     rtp.close()
+
+
+def test_audio_that_comes_keeps_the_call_and_a_silence_is_told(engine: _core.Engine) -> None:
+    leg = engine.open_leg(replace(LEG, media_first_ms=1000, media_lost_ms=500))
+    for tick in range(200):
+        leg.push_media(LOUD)
+        engine.tick(tick * TICK_US)
+    assert not [event for event in engine.poll() if isinstance(event, MediaLost)]
+    for tick in range(200, 240):
+        engine.tick(tick * TICK_US)
+    (lost,) = [event for event in engine.poll() if isinstance(event, MediaLost)]
+    assert lost.kind is MediaLoss.STOPPED
+    leg.close()
+
+
+def test_a_direction_holds_for_streams_too(engine: _core.Engine) -> None:
+    leg = engine.open_leg(replace(LEG, bed=True))
+    engine.tick(0)
+    leg.bed(LOUD * 100)
+    leg.direction(False, False)
+    say(leg, 3)
+    for tick in range(1, 20):
+        leg.push_media(LOUD)
+        engine.tick(tick * TICK_US)
+    assert AUDIO not in [item[0] for item in leg.pull_media()]
+    assert not any(leg.read_tap(160 * 60)[1])
+    assert leg.stats().rx_unwanted > 10
+    leg.direction(True, True)
+    for tick in range(20, 40):
+        leg.push_media(LOUD)
+        engine.tick(tick * TICK_US)
+    items = leg.pull_media()
+    assert "A" in kinds(items)
+    assert (MARK, 1, 0) in items  # what was to be said is said now
+    assert any(leg.read_tap(160 * 60)[1])
+    leg.close()

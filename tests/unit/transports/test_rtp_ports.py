@@ -264,3 +264,20 @@ def test_a_codec_without_a_payload_type() -> None:
             world.engine.close()
 
     run_virtual(start())
+
+
+def test_a_leg_that_cannot_open_leaves_other_descriptors_alone() -> None:
+    async def scene(world: World) -> None:
+        await world.sender().send(3)
+        others = [world.engine.open_leg(LegConfig()) for _ in range(4)]  # no room for another
+        with pytest.raises(LineFailedError, match="leg"):
+            await world.lines[0].connect(lambda: None)
+        assert await world.lines[0].wait_gone() is LineEnd.ERROR
+        await asyncio.sleep(3)
+        for leg in others:
+            await world.free(leg)
+        again = world.sender(ssrc=9)  # the port takes the next one
+        await again.send(3)
+        assert len(world.lines) == 2
+
+    run(scene)

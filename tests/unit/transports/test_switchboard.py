@@ -11,7 +11,14 @@ import pytest
 
 from mediacore.call.record import TransportFacts
 from mediacore.policy.dialing import DialGate, DialPolicy, Refusal
-from mediacore.slots.gateway import DialOut, LineEnd, LineFailedError, Party
+from mediacore.slots.gateway import (
+    DialOut,
+    LineEnd,
+    LineFailedError,
+    Party,
+    Referable,
+    Referral,
+)
 from mediacore.transports.switchboard import Route, Switchboard, SwitchboardStats
 
 
@@ -167,3 +174,20 @@ def test_a_call_that_fails_or_is_given_up_does_not_count() -> None:
         assert world.outside.lines[-1].dialled == 0
 
     asyncio.run(scene())
+
+
+def test_a_party_can_be_sent_elsewhere_where_its_gateway_can_do_so() -> None:
+    class Referred(FakeLine):
+        async def refer(self, to_uri: str) -> Referral:
+            return Referral(202, 200 if to_uri == "sip:desk@pbx" else 404)
+
+    async def main() -> None:
+        world = World(allow=("+1",))
+        plain = world.board.dial(DialOut("phone", "+12025550100"))
+        assert not isinstance(plain, Referable)
+        world.outside.dial = lambda destination: Referred(destination, None)  # type: ignore[method-assign]
+        line = world.board.dial(DialOut("phone", "+12025550100"))
+        assert isinstance(line, Referable)
+        assert await line.refer("sip:desk@pbx") == Referral(202, 200)
+
+    asyncio.run(main())

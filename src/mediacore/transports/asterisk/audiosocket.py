@@ -23,8 +23,8 @@ from mediacore.media import LegConfig
 from mediacore.slots.gateway import FarLine
 from mediacore.transports.asterisk.config import AudioSocketConfig
 from mediacore.transports.asterisk.connection import Connection, ConnectionLimits, Counters, Pump
-from mediacore.transports.asterisk.networks import is_expected, parse_networks
 from mediacore.transports.asterisk.uuids import UuidBook, parse_uuids
+from mediacore.transports.networks import is_expected, parse_networks
 
 log = logging.getLogger("mediacore.transports.audiosocket")
 _BACKLOG: Final = 64

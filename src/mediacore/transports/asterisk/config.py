@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mediacore.errors import ConfigError
-from mediacore.transports.asterisk.networks import LOOPBACK, everybody, parse_networks
 from mediacore.transports.asterisk.uuids import parse_uuids
+from mediacore.transports.networks import LOOPBACK, everybody, parse_networks
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import socket
 import struct
 import termios
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -25,6 +26,8 @@ log = logging.getLogger("mediacore.transports.audiosocket")
 LEG_RATES: Final = (8000, 16000, 24000, 48000)
 _RESAMPLE_TO: Final = (16000, 48000, 24000, 8000)
 _SEND_BUFFER: Final = 16_384
+_LINGER_S: Final = 2.0
+_LAST_WORDS_S: Final = 0.15
 _NO_ID: Final = UUID(int=0)
 
 
@@ -155,8 +158,12 @@ class Connection(asyncio.Protocol):
         return leg
 
     async def hangup(self, reason: LineEnd) -> None:
-        """See FarLine."""
-        self.end(reason)
+        """See FarLine. What was said last is let pass the jitter buffer of Asterisk's caller."""
+        try:
+            if reason is LineEnd.HANGUP and self._leg is not None:
+                await asyncio.wait([self._over], timeout=_LAST_WORDS_S)
+        finally:
+            self.end(reason)
 
     async def wait_gone(self) -> LineEnd:
         """See FarLine."""
@@ -208,6 +215,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         self._lost.set()
+        self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
         self.end(LineEnd.HANGUP if exc is None else LineEnd.ERROR)
         self._on_over(self)
 
@@ -227,6 +237,8 @@ class Connection(asyncio.Protocol):
         if transport is not None and not transport.is_closing():
             transport.write(wire.hangup())
             transport.close()
+            # A peer that does not read would keep the connection for ever.
+            self._timer = self._loop.call_later(_LINGER_S, transport.abort)
 
     async def shut(self) -> None:
         """End, and wait until the connection is gone."""
@@ -263,7 +275,8 @@ class Connection(asyncio.Protocol):
                 self._identify(uuid)
             case wire.DigitPressed(digit):
                 if self._leg is not None:
-                    self._leg.push_digit(digit)
+                    with suppress(MediacoreError):  # closed under our hands, or too many
+                        self._leg.push_digit(digit)
             case wire.HungUp():
                 self.end(LineEnd.HANGUP)
             case wire.PeerError():
@@ -293,7 +306,7 @@ class Connection(asyncio.Protocol):
         pcm = payload if self._into is None else self._into.run(payload)
         try:
             dropped = leg.push_media(pcm)
-        except MediaError:  # closed under our hands
+        except MediacoreError:  # closed under our hands
             dropped = len(pcm)
         self._counters.unheard_us += _us(dropped, leg.srate_hz)
 

@@ -75,9 +75,9 @@ class SipStats:
 
 class SipAgent:
     """See the module. leg: template of every leg. on_incoming: called on the loop with each line.
-    seed: a new number for each leg. allow_refer: judges the target of a transfer instead of
-    config.transfers (which may still be REFUSE). The other arguments are the sources of what must
-    be unpredictable."""
+    seed: a new number for each leg. allow_refer: judges the target of a transfer that
+    config.transfers lets leave the party's own host. The other arguments are the sources of what
+    must be unpredictable."""
 
     def __init__(
         self,
@@ -336,10 +336,11 @@ class SipAgent:
 
     def may_refer(self, uri: str, host: str, party_host: str) -> bool:
         """See Desk."""
-        if self._allow_refer is not None and self.config.transfers is not Transfers.REFUSE:
-            allowed = self._allow_refer(uri)
-        else:
-            allowed = self._found().transfer_allowed(uri, host, party_host)
+        policy = self.config.transfers
+        allowed = self._found().transfer_allowed(uri, host, party_host)
+        at_home = policy is Transfers.SAME_HOST and host == party_host
+        if allowed and not at_home and self._allow_refer is not None:
+            allowed = self._allow_refer(uri)  # it is a call on our account
         self._referrals_refused += not allowed
         return allowed
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ipaddress import ip_address, ip_network
 
+from mediacore.transports.networks import is_expected, parse_networks
 from mediacore.transports.sip.settings import SipConfig
 from mediacore.wire.sip.digest import DigestServer, Verdict
 from mediacore.wire.sip.flow import Flow
@@ -34,7 +34,7 @@ class Gate:
 
     def __init__(self, config: SipConfig, token_hex: Callable[[int], str]) -> None:
         self._config = config
-        self._networks = tuple(ip_network(network) for network in config.sources)
+        self._networks = parse_networks(config.sources)
         self._token_hex = token_hex
         self._server: DigestServer | None = None
         if config.users:
@@ -78,8 +78,7 @@ class Gate:
     def _known(self, source: str) -> bool:
         if not self._networks and self._server is None:
             return True
-        address = ip_address(source)
-        return source in self._registrars or any(address in known for known in self._networks)
+        return source in self._registrars or is_expected(source, self._networks)
 
     def _judge(self, now_ms: int, request: Request) -> Refusal | None:
         if self._server is None:

@@ -78,6 +78,8 @@ class InboundLine(SipLine):
             raise LineFailedError(self._over.result())
         theirs = self._confirmed.result()
         if theirs is not None:
+            if self._over.done():  # it hung up in the same breath
+                raise LineFailedError(self._over.result())
             self.media.accept(theirs)
             self.media.open()
         leg = self.media.leg

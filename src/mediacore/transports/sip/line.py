@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from mediacore.call.record import TransportFacts
 from mediacore.errors import MediacoreError
@@ -37,6 +37,8 @@ from mediacore.wire.sip.signals import (
 from mediacore.wire.sip.uri import SipUri
 
 log = logging.getLogger("mediacore.transports.sip")
+_LAST_WORDS_S: Final = 0.15
+"""What a phone's jitter buffer may hold when our last packet is out; its BYE drops that."""
 
 
 class SipLine:
@@ -81,8 +83,12 @@ class SipLine:
         return self._over.result()
 
     async def hangup(self, reason: LineEnd) -> None:
-        """See FarLine; never waits for the far side."""
-        self.leave(reason)
+        """See FarLine; never waits for the far side, but lets it hear what was said last."""
+        try:
+            if reason is LineEnd.HANGUP and self._connected and not self._over.done():
+                await asyncio.wait([self._over], timeout=_LAST_WORDS_S)
+        finally:
+            self.leave(reason)
 
     def leave(self, reason: LineEnd) -> None:
         """End the signalling; idempotent. Media of a line that is not connected goes too."""

@@ -185,14 +185,15 @@ class LineMedia:
     def adopt(self, negotiation: Negotiation) -> None:
         """Another dialog has the media from now on. Raises MediaError."""
         agreed = negotiation.agreed
-        leg = self.leg
-        self._negotiation = negotiation
-        if agreed is None or leg is None or self._applied is None:
-            return
-        leg.retarget(agreed.remote, **_target(agreed, self._applied))
-        leg.direction(agreed.send, agreed.receive)
-        self._remote = agreed.remote
-        self._applied = agreed
+        before, leg = self._applied, self.leg
+        if agreed is not None and before is not None and leg is not None:
+            leg.retarget(agreed.remote, **_target(agreed, before))
+            if agreed.srtp is None and before.srtp is not None:
+                leg.rekey(None)
+            leg.direction(agreed.send, agreed.receive)
+            self._remote = agreed.remote
+            self._applied = agreed
+        self._negotiation = negotiation  # only once the leg has followed
 
     def push_digit(self, digit: str, duration_ms: int) -> None:
         """A key that came by signalling."""

@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from mediacore.errors import ConfigError
 from mediacore.media import Latch, RtcpMode
+from mediacore.transports.networks import everybody, parse_networks
 from mediacore.transports.sip.config import TRANSPORTS, SipBind, StreamLimits
 from mediacore.wire.sdp import SrtpPolicy
 from mediacore.wire.sip.admission import AdmissionLimits
@@ -27,7 +28,7 @@ class Transfers(StrEnum):
     """Where a party in a call may send it (REFER). Others are refused with 603."""
 
     REFUSE = "refuse"
-    SAME_HOST = "same_host"  # the party's own host, and our trunks
+    SAME_HOST = "same_host"  # the party's own host, and numbers of our trunk
     ANY = "any"  # anywhere: toll fraud is then the host's care
 
 
@@ -93,7 +94,8 @@ class SipConfig:
     sources: networks that calls may come from without credentials. users: names and passwords for
     everybody else, by digest for `realm`. digests: the algorithms they are asked for, the preferred
     one first; phones that give up at one they do not know need ("MD5",). With neither anybody may
-    call, which needs `open` on an address that is not loopback. max_calls, max_calls_per_source: at a time, inbound.
+    call, which needs `open` on an address that is not loopback. max_calls, max_calls_per_source:
+    at a time, inbound.
 
     session_expires_s: RFC 4028, 0 = no session timers. refer: see Transfers. refer_ms: how long
     the target of a transfer may ring. redirects: how many 3xx of one call are followed. symmetric:
@@ -140,11 +142,7 @@ class SipConfig:
             raise ConfigError("SIP needs at least one listener in `binds`")
         if not _NAME.fullmatch(self.user):
             raise ConfigError("SIP `user` is made of letters, digits, - and _")
-        for network in self.sources:
-            try:
-                ip_network(network)
-            except ValueError as error:
-                raise ConfigError(f"SIP sources: {error}") from None
+        parse_networks(self.sources, "SIP sources")
         tls = any(bind.transport == "TLS" for bind in self.binds)
         if tls and (self.certificate is None or self.key is None):
             raise ConfigError("SIP over TLS needs `certificate` and `key`")
@@ -179,7 +177,7 @@ class SipConfig:
     @property
     def authenticated(self) -> bool:
         """Whether not just anybody who reaches a port gets through."""
-        if not all(ip_network(network).prefixlen for network in self.sources):
+        if everybody(parse_networks(self.sources)):
             return False
         return bool(self.users or self.sources)
 

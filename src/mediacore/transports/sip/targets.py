@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final
 
@@ -21,7 +22,8 @@ _MAX_LOST: Final = 4096
 
 
 class Targets:
-    """Looks names up once and remembers them; knows which connections are gone."""
+    """Looks names up for each call and remembers them for its dialog; knows which connections are
+    gone."""
 
     def __init__(self, config: SipConfig, sockets: SipSockets, ids: SipIds) -> None:
         self._config = config
@@ -61,6 +63,22 @@ class Targets:
         except ValueError:
             return self._names.get((host.lower(), transport))
 
+    async def _look_up(self, host: str, port: int, transport: str) -> str:
+        """The address of a host as of now; the one it had when nobody knows. Raises SipError."""
+        with suppress(ValueError):
+            return str(ip_address(host))
+        key = (host.lower(), transport)
+        try:
+            numeric = (await self._sockets.resolve(host, port, transport))[0]
+        except SipError:
+            if key not in self._names:
+                raise
+            return self._names[key]
+        if len(self._names) >= _MAX_NAMES:
+            self._names.clear()
+        self._names[key] = numeric
+        return numeric
+
     async def find(self, uri: str, local: str) -> Target:
         """Where a URI is. local: our From. Raises LineFailedError."""
         try:
@@ -68,12 +86,7 @@ class Targets:
             if parsed.scheme == "tel":
                 raise LineFailedError(LineEnd.NOT_FOUND, "a tel URI needs a trunk")
             host, port = parsed.address
-            numeric = self._numeric(host, parsed.transport)
-            if numeric is None:
-                numeric = (await self._sockets.resolve(host, port, parsed.transport))[0]
-                if len(self._names) >= _MAX_NAMES:
-                    self._names.clear()
-                self._names[host.lower(), parsed.transport] = numeric
+            numeric = await self._look_up(host, port, parsed.transport)
             flow = self._sockets.flow(parsed.transport, (numeric, port), host)
         except SipError as error:
             raise LineFailedError(LineEnd.NOT_FOUND, str(error)) from None

@@ -112,6 +112,7 @@ class StreamConnection:
             log.error("stream failed", extra={"error": type(error).__name__})
             self._count("internal")
             self.fail(_INTERNAL, LineEnd.ERROR)
+        self._bound_unsent()
 
     def lost(self) -> None:
         """See Session."""
@@ -172,9 +173,7 @@ class StreamConnection:
         if parts:
             self._poll(parts, now_us)
             self._wire.write(b"".join(parts))
-            if self._wire.unsent_bytes > self._limits.unsent_bytes:
-                self._count("slow")
-                self.fail(_POLICY, LineEnd.ERROR)
+            self._bound_unsent()
 
     @property
     def far_delay_us(self) -> int | None:
@@ -226,6 +225,16 @@ class StreamConnection:
         self._shut(code, detail)
 
     # -- inside
+
+    def _bound_unsent(self) -> None:
+        """Give up a far side that does not read: its audio, or the answers to its pings."""
+        if self._wire.unsent_bytes <= self._limits.unsent_bytes:
+            return
+        if self._end.done():
+            self._wire.abort()
+            return
+        self._count("slow")
+        self.fail(_POLICY, LineEnd.ERROR)
 
     def _take(self, item: tuple[object, ...]) -> None:
         kind, value = item[0], item[1]
@@ -280,6 +289,8 @@ class StreamConnection:
                 pass
 
     def _open(self, opened: Opened) -> None:
+        if self._end.done():  # too late: the connection is about to close
+            return
         self._opened = True
         self._timer.cancel()
         self._count("opened")

@@ -9,7 +9,8 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from aiohttp import hdrs, web
 
@@ -25,25 +26,38 @@ from mediacore.transports.streams.handshake import Wire, serve
 from mediacore.transports.streams.line import Media, StreamLine
 from mediacore.transports.streams.stats import Counters, StreamStats
 from mediacore.wire.streams.catalog import DIALECTS
+from mediacore.wire.streams.fields import parameters_of, party_numbers
 from mediacore.wire.streams.model import Opened
 
 log = logging.getLogger("mediacore.streams")
 _GOING_AWAY = 1001
+_TOKEN = "token"
 _RETRY_AFTER_S = "5"
 
 
 class _Owner:
-    """Makes lines of the connections of one endpoint."""
+    """Makes the line of a connection. query: parameters of its URL, what the provider says besides
+    comes first."""
 
-    def __init__(self, server: StreamServer, endpoint: StreamEndpoint, peer: str) -> None:
+    def __init__(
+        self, server: StreamServer, endpoint: StreamEndpoint, peer: str, query: Mapping[str, str]
+    ) -> None:
         self._server = server
         self._endpoint = endpoint
         self._peer = peer
+        self._query = query
         self._line: StreamLine | None = None
 
     def opened(self, connection: StreamConnection, opened: Opened) -> None:
         """Hand the call to the host."""
         ahead_ms = self._endpoint.ahead_ms
+        caller, called = party_numbers(self._query)
+        opened = replace(
+            opened,
+            from_number=opened.from_number or caller,
+            to_number=opened.to_number or called,
+            headers={**self._query, **opened.headers},
+        )
         self._line = line = StreamLine(
             connection, opened, self._server.media, ahead_ms=ahead_ms, peer=self._peer
         )
@@ -106,7 +120,7 @@ class StreamServer:
             handler = self._handler(endpoint)
             app.router.add_get(endpoint.route, handler)
             app.router.add_get(f"{endpoint.route}/", handler)
-            app.router.add_get(f"{endpoint.route}/{{token}}", handler)
+            app.router.add_get(f"{endpoint.route}/{{{_TOKEN}}}", handler)
         # A connection that sends no request is dropped after the keep-alive time.
         runner = web.AppRunner(
             app,
@@ -161,7 +175,8 @@ class StreamServer:
         async def handle(request: web.Request) -> web.StreamResponse:
             self._admit(endpoint, request)
             dialect = make(endpoint.options)
-            owner = _Owner(self, endpoint, request.remote or "")
+            asked = {name: each for name, each in request.query.items() if name != _TOKEN}
+            owner = _Owner(self, endpoint, request.remote or "", parameters_of(asked))
 
             def session(wire: Wire) -> StreamConnection:
                 connection = StreamConnection(wire, dialect, self._around, owner)
@@ -183,7 +198,7 @@ class StreamServer:
             self._refuse("refused_draining", web.HTTPServiceUnavailable)
         if origin is not None and origin not in endpoint.origins:
             self._refuse("refused_origin", web.HTTPForbidden)
-        token = request.match_info.get("token", "")
+        token = request.match_info.get(_TOKEN, "")
         if endpoint.auth:
             shake = Handshake(
                 request.raw_path,

@@ -36,11 +36,12 @@ class Guard:
     def welcomes(self, origin: str | None, host: str) -> bool:
         """Whether a page of this origin may call.
 
-        None: not a page of a browser. Where no secret is asked for, the page must be at one of
-        our own names: a name that resolves to us proves nothing (DNS rebinding).
+        None: not a page of a browser, or one that only reads what is at its own address. Where no
+        secret is asked for, that has to be one of our own names: a name that resolves to us proves
+        nothing (DNS rebinding).
         """
         if origin is None:
-            return True
+            return bool(self._digest) or _names_loopback(host)
         if origin.rstrip("/").lower() in self._origins:
             return True
         try:
@@ -62,3 +63,11 @@ class Guard:
         if len(self._buckets) > _MAX_ADDRESSES:
             self._buckets.popitem(last=False)
         return bucket.take(now_us)
+
+
+def _names_loopback(host: str) -> bool:
+    """Whether a Host header, with or without a port, names this machine."""
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False

@@ -28,6 +28,8 @@ SESSION_HEADER: Final = "x-webrtc-session"
 HANG_UP: Final = "hangup"
 """Message of the page over the data channel."""
 _CLOSE_S: Final = 1.5
+_LAST_WORDS_S: Final = 0.15
+"""What a browser's jitter buffer may hold when our last packet is out; closing drops that."""
 _FROM: Final = "browser"
 
 
@@ -153,8 +155,12 @@ class WebRtcLine:
 
     async def hangup(self, reason: LineEnd) -> None:
         """See FarLine."""
-        first = not self.over.done()
-        self.end(reason)
+        try:
+            if reason is LineEnd.HANGUP and self.connected:
+                await asyncio.wait([self.over], timeout=_LAST_WORDS_S)
+        finally:
+            first = not self.over.done()
+            self.end(reason)
         if first:
             self._link.tell(encode({"t": "ended", "reason": reason.value}))
         await self._close()

@@ -183,6 +183,9 @@ class PeerLink:
 
     def _datagram(self, data: bytes, component: int) -> None:
         """Something that is not STUN: media is handled at once, DTLS goes the usual way."""
+        if not data:  # aiortc's reader would not survive it
+            self.refused += 1
+            return
         session: Any = self._dtls._rx_srtp
         if session is None or not 127 < data[0] < 192 or len(data) < _SHORTEST:
             self._others(data, component)

@@ -259,12 +259,12 @@ def _cut(data: bytes) -> tuple[bytes, bytes, list[str]]:
 
 
 def _start(line: str, faults: list[str]) -> Request | Response:
-    found = _REQUEST_LINE.fullmatch(line)
-    if found is None and line[:4].upper() == "SIP/":
+    if line.lstrip()[:4].upper() == "SIP/":
         found = _STATUS_LINE.fullmatch(line)
         if found is None:
             raise SipError("status line is not valid")
         return Response(status=int(found[1]), reason=(found[2] or "").strip())
+    found = _REQUEST_LINE.fullmatch(line)
     if found is None:
         found = _LOOSE_LINE.fullmatch(line)
         if found is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +14,7 @@ from mediacore.wire.sip.message import Request, Response, reason_of
 
 SIPFRAG: Final = "message/sipfrag"
 _MAX_FRAGMENT: Final = 4096
+_VALUE: Final = re.compile(r"[ -~]{1,1024}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,12 @@ def read_refer(request: Request) -> ReferTo:
     uri = NameAddr.parse(targets[0]).sip()
     if uri.params.get("method", "INVITE").upper() != "INVITE":
         raise SipError("Refer-To asks for another method than INVITE")
+    replaces = uri.headers.get("replaces", "")  # unescaped: anything may be in it
+    if replaces and not _VALUE.fullmatch(replaces):
+        raise SipError("Replaces in Refer-To is not a header value")
     referred_by = request.headers.get("Referred-By") or _bare_party(request.headers.get("From"))
     silent = (request.headers.get("Refer-Sub") or "").strip().lower().startswith("false")
-    return ReferTo(uri.bare, uri.headers.get("replaces", ""), referred_by, silent)
+    return ReferTo(uri.bare, replaces, referred_by, silent)
 
 
 def _bare_party(value: str | None) -> str:

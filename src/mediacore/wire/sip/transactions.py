@@ -12,7 +12,7 @@ Memory: at most max_transactions; beyond that new requests are refused with 503.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from mediacore.wire.sip.admission import Admission, Verdict
@@ -33,14 +33,25 @@ from mediacore.wire.sip.transaction import (
     server_key,
 )
 from mediacore.wire.sip.transaction_config import TransactionConfig, TransactionStats
-from mediacore.wire.sip.validate import Policy, check_response, validate
+from mediacore.wire.sip.validate import Policy, Refusal, check_response, validate
+
+Admit = Callable[[int, Request, Flow], Refusal | None]
+"""(now_ms, a request outside any dialog, where it came from) -> None: it may come in."""
 
 
 class Transactions:
-    """All transactions of one user agent. draining: True refuses new calls with 503."""
+    """All transactions of one user agent. draining: True refuses new calls with 503. admit: judges
+    requests outside dialogs; a refusal goes out once and is not kept (RFC 3261 §26.3.2.4)."""
 
-    def __init__(self, config: TransactionConfig, policy: Policy, ids: SipIds) -> None:
+    def __init__(
+        self,
+        config: TransactionConfig,
+        policy: Policy,
+        ids: SipIds,
+        admit: Admit = lambda now_ms, request, flow: None,
+    ) -> None:
         self.draining = False
+        self._admit = admit
         self._config = config
         self._policy = policy
         self._ids = ids
@@ -95,6 +106,9 @@ class Transactions:
         if self._runner.full:
             self._count.full += 1
             return self._refuse(request, back, 503, "", self._retry_after())
+        refusal = None if request.to_tag else self._admit(now_ms, request, flow)
+        if refusal is not None:
+            return self._refuse(request, back, refusal.status, refusal.reason, refusal.headers)
         return self._open_server(now_ms, request, key, merging, back)
 
     def _open_server(
@@ -118,6 +132,10 @@ class Transactions:
             return self._runner.fire(now_ms, known, Event.ACK, request, flow)
         if validate(request, self._policy) is not None:
             self._count.malformed += 1
+            return []
+        _mark(request, via, flow)
+        if request.to_tag == _stateless_tag(request):
+            self._count.absorbed += 1
             return []
         return [AckReceived(request, flow)]
 
@@ -228,8 +246,7 @@ class Transactions:
     ) -> list[Output]:
         """Answer without a transaction (§8.2.7): the same request gets the same To tag."""
         self._count.refused += 1
-        seed = f"{request.headers.get('Via')}{request.call_id}".encode("utf-8", "replace")
-        tag = hashlib.blake2b(seed, digest_size=8).hexdigest()
+        tag = _stateless_tag(request)
         answer = make_response(request, status, reason, to_tag=tag, headers=headers)
         return [Send(back, self._runner.encoded(answer))]
 
@@ -245,6 +262,13 @@ class Transactions:
         if self._config.server and "User-Agent" not in headers:
             headers.add("User-Agent", self._config.server)
         return replace(request, headers=headers)
+
+
+def _stateless_tag(request: Request) -> str:
+    """The same for a marked request, its repetitions and its ACK."""
+    first = next(iter(request.headers.items_of("Via")), "")
+    seed = f"{first}{request.call_id}".encode("utf-8", "replace")
+    return hashlib.blake2b(seed, digest_size=8).hexdigest()
 
 
 def _mark(request: Request, via: Via, flow: Flow) -> None:

@@ -38,13 +38,10 @@ from mediacore.wire.sip.registration import Registration, RegistrationPlan
 from mediacore.wire.sip.session import Session
 from mediacore.wire.sip.signals import Incoming
 from mediacore.wire.sip.stack import SDP, Route, Stack, UaConfig, sdp_of
-from mediacore.wire.sip.transactions import Transactions
+from mediacore.wire.sip.transactions import Admit, Transactions
 from mediacore.wire.sip.uac import ClientInvite
 from mediacore.wire.sip.uas import ServerInvite
 from mediacore.wire.sip.validate import Policy, Refusal
-
-Admit = Callable[[int, Request, Flow], Refusal | None]
-"""(now_ms, request outside of any dialog, flow) -> why it is refused, None = it may come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ class UserAgent(CallControls):
             content_types=(SDP, "multipart/mixed", SIPFRAG, *TYPES),
         )
         self.draining = False
-        self.transactions = Transactions(config.transactions, policy, ids)
+        self.transactions = Transactions(config.transactions, policy, ids, self._judge)
         self._config = config
         super().__init__(Stack(config, self.transactions, ids, route, random_ms))
         self._stack.on_idle = self._idle
@@ -212,11 +209,7 @@ class UserAgent(CallControls):
                 self._by_tx[got.tx] = session
             session.request(got.tx, request, got.flow)
         elif request.method in ("INVITE", "OPTIONS", "REFER"):
-            refusal = self._admit(self._stack.now_ms, request, got.flow)
-            if refusal is not None:
-                self._refused += 1
-                self._stack.reply(got.tx, request, refusal.status, refusal.headers)
-            elif request.method == "INVITE":
+            if request.method == "INVITE":
                 self._invite(got)
             elif request.method == "OPTIONS":
                 self._options(got)
@@ -225,6 +218,14 @@ class UserAgent(CallControls):
         else:
             self._strangers += 1
             self._stack.reply(got.tx, request, 481)
+
+    def _judge(self, now_ms: int, request: Request, flow: Flow) -> Refusal | None:
+        """Whether what would begin something may."""
+        if request.method not in ("INVITE", "OPTIONS", "REFER"):
+            return None
+        refusal = self._admit(now_ms, request, flow)
+        self._refused += refusal is not None
+        return refusal
 
     def _options(self, got: RequestReceived) -> None:
         """As an INVITE would be answered (§11.2)."""
@@ -308,7 +309,8 @@ class UserAgent(CallControls):
         self._by_tag[session.call_id, session.local_tag] = session
 
     def dial(self, now_ms: int, outgoing: OutgoingCall) -> tuple[int, Out]:
-        """Call somebody. Returns the call's number."""
+        """Call somebody. Returns the call's number. Raises SipError for what cannot be written
+        into a request; then there is no call."""
         stack = self._stack
         stack.now_ms = now_ms
         session = Session(
@@ -332,8 +334,12 @@ class UserAgent(CallControls):
         )
         session.invite = invite
         self._add(session)
+        try:
+            invite.start()
+        except SipError:
+            del self._sessions[session.call], self._by_tag[session.call_id, session.local_tag]
+            raise
         self._outgoing += 1
-        invite.start()
         return session.call, self._run([])
 
     def register(self, now_ms: int, plan: RegistrationPlan, flow: Flow) -> tuple[int, Out]:

@@ -142,7 +142,9 @@ class ChanWebSocket:
             return Malformed("a ptime that is not 20 ms")
         self._opened = True
         self._json = json
-        headers = fields.parameters_of(event.get("channel_variables"))
+        # Variables that were set with __ to be inherited still have it.
+        variables = fields.parameters_of(event.get("channel_variables"))
+        headers = {name.lstrip("_"): value for name, value in variables.items()}
         for name in ("connection_id", "channel", "channel_id"):
             value = fields.text_of(event, name)
             if value:

@@ -29,6 +29,7 @@ _GENESYS_PARTS: Final = (
 )
 _INPUT: Final = re.compile(r"([A-Za-z0-9_*.-]{1,64})=(\(([^()]*)\)((?:;[^;]+)*))")
 _MIN_NONCE: Final = 22
+_SECONDS: Final = re.compile(r"[0-9]{1,12}")
 
 
 def same(given: str, right: str) -> bool:
@@ -117,9 +118,9 @@ def jwt_signed(token: str, secret: str, wallclock_s: float) -> dict[str, Any] | 
 
 def _fresh(facts: Mapping[str, str], wallclock_s: float) -> bool:
     created, expires = facts.get("created", ""), facts.get("expires", "")
-    if not created.isdigit() or len(created) > 12:
+    if not _SECONDS.fullmatch(created):
         return False
-    if expires and not (expires.isdigit() and wallclock_s < int(expires)):
+    if expires and not (_SECONDS.fullmatch(expires) and wallclock_s < int(expires)):
         return False
     return abs(wallclock_s - int(created)) <= GENESYS_AGE_S
 

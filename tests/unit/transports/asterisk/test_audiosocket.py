@@ -21,6 +21,7 @@ from mediacore.media import LegConfig, Tap
 from mediacore.slots.gateway import FarLine, LineEnd, LineFailedError
 from mediacore.transports.asterisk.audiosocket import AudioSocketServer
 from mediacore.transports.asterisk.config import AudioSocketConfig
+from mediacore.transports.asterisk.connection import Connection
 from mediacore.transports.asterisk.uuids import UuidBook
 from mediacore.transports.pump import StreamPump
 from mediacore.wire import audiosocket as wire
@@ -458,3 +459,35 @@ def test_who_is_kept_out() -> None:
     assert AudioSocketConfig().authenticated
     assert not AudioSocketConfig(expected=("0.0.0.0/0",)).authenticated
     assert AudioSocketConfig(expected=("0.0.0.0/0",), uuids=(str(ID),)).authenticated
+
+
+def test_a_key_after_the_leg_closed_does_not_end_in_an_error() -> None:
+    async def scene(world: World) -> None:
+        peer, line, leg = await world.call()
+        leg.close()
+        peer.send(wire.digit("5"))
+        await peer.speak(8000, 60)
+        assert world.server.snapshot().connections == 1
+        await line.hangup(LineEnd.HANGUP)
+        assert await line.wait_gone() is LineEnd.HANGUP
+
+    run(scene)
+
+
+def test_a_peer_that_does_not_read_is_dropped_after_the_hang_up() -> None:
+    async def scene(world: World) -> None:
+        _, writer = await asyncio.open_connection(*world.server.address, limit=1024)
+        writer.write(wire.identify(ID))
+        await asyncio.sleep(0.1)
+        connection = world.lines[0]
+        assert isinstance(connection, Connection)
+        assert connection._transport is not None
+        connection._transport.write(bytes(8 << 20))  # more than the system holds
+        await connection.hangup(LineEnd.HANGUP)
+        await asyncio.sleep(0.5)
+        assert world.server.snapshot().connections == 1
+        await asyncio.sleep(2)
+        assert world.server.snapshot().connections == 0
+        writer.close()
+
+    run(scene)

@@ -55,6 +55,14 @@ def test_strangers_are_refused() -> None:
     assert gate.counts.strangers == 1
 
 
+def test_users_are_asked_for_the_algorithms_that_are_set() -> None:
+    gate = Gate(SipConfig(users={"alice": "secret"}, digests=("MD5",)), hexdigits)
+    refusal = gate.admit(0, invite(), flow("10.0.0.2"))
+    assert refusal is not None
+    (challenge,) = (value for name, value in refusal.headers if name == "WWW-Authenticate")
+    assert "algorithm=MD5" in challenge
+
+
 def test_users_are_asked_for_their_password_unless_they_are_known() -> None:
     gate = Gate(SipConfig(users={"alice": "secret"}, sources=("10.0.0.9/32",)), hexdigits)
     assert gate.admit(0, invite(), flow("10.0.0.9")) is None
@@ -68,3 +76,9 @@ def test_users_are_asked_for_their_password_unless_they_are_known() -> None:
         request.headers.set(*answer)
         assert status(gate.admit(1000, request, flow("10.0.0.2"))) == expected
     assert (gate.counts.challenged, gate.counts.bad_credentials) == (1, 1)
+
+
+def test_a_source_is_known_also_where_its_address_comes_mapped_into_ipv6() -> None:
+    gate = Gate(SipConfig(sources=("10.0.0.0/8",)), hexdigits)
+    assert gate.admit(0, invite(), flow("::ffff:10.0.0.9")) is None
+    assert gate.admit(0, invite(), flow("::ffff:192.0.2.9")) is not None

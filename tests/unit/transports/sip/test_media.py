@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -12,7 +13,14 @@ from mediacore.errors import ConfigError, MediaError
 from mediacore.media import LegConfig, RtcpMode
 from mediacore.transports.sip.media import LineMedia, MediaKit, RtpPool
 from mediacore.transports.sip.settings import SipConfig
-from mediacore.wire.sdp import Direction, NothingInCommonError, SdpError
+from mediacore.wire.sdp import (
+    Direction,
+    Negotiation,
+    NothingInCommonError,
+    SdpError,
+    SrtpPolicy,
+    parse,
+)
 
 LEG = LegConfig(vad_threshold_q15=None)
 
@@ -85,8 +93,6 @@ def test_another_dialog_takes_the_media_over(engine: _core.Engine) -> None:
     negotiation = a.another()
     offer = negotiation.offer().encode().encode()
     assert offer.count(b"m=audio") == 1
-    from mediacore.wire.sdp import parse
-
     negotiation.accept(parse(target.answer(offer)))
     target.open()
     a.adopt(negotiation)
@@ -163,3 +169,40 @@ def test_the_rtcp_socket_is_closed_when_reports_share_one(engine: _core.Engine) 
     peer.open()
     for one in (line, peer):
         one.close()
+
+
+def test_a_transfer_to_plain_rtp_ends_the_encryption(engine: _core.Engine) -> None:
+    if _core.srtp_load() is None:
+        pytest.skip("libsrtp2 is not here")
+    kits = kit(engine, SipConfig(srtp=SrtpPolicy.OPTIONAL))
+    a, b = LineMedia(kits), LineMedia(kits)
+    a.accept(b.answer(a.offer()))
+    leg = a.open()
+    b.open()
+    target = LineMedia(kit(engine))
+    negotiation = a.another()
+    negotiation.accept(parse(target.answer(negotiation.offer().encode().encode())))
+    assert negotiation.agreed is not None and negotiation.agreed.srtp is None
+    heard = target.open()
+    a.adopt(negotiation)
+    for tick in range(10):
+        engine.tick(tick * 20_000)
+        time.sleep(0.001)
+    assert leg.stats().tx_packets
+    assert heard.stats().rx_packets > 5
+    for media in (a, b, target):
+        media.close()
+
+
+def test_a_transfer_that_the_leg_cannot_follow_changes_nothing(engine: _core.Engine) -> None:
+    a, b = agree(engine)
+    before, facts = a.negotiation(), a.facts
+    wide = LineMedia(kit(engine), ("G722",))
+    negotiation = Negotiation(replace(before.terms, codecs=("G722",)), 7)
+    negotiation.accept(parse(wide.answer(negotiation.offer().encode().encode())))
+    with pytest.raises(MediaError):
+        a.adopt(negotiation)
+    assert a.negotiation() is before
+    assert a.facts == facts
+    for media in (a, b, wide):
+        media.close()

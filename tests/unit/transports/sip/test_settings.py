@@ -42,6 +42,8 @@ def test_everybody_is_no_source() -> None:
         {"rtp_ports": (80, 90)},
         {"max_calls": 0},
         {"codecs": ()},
+        {"digests": ()},
+        {"digests": ("SHA-512",)},
         {"redirects": -1},
         {"session_expires_s": 60},
         {"min_se_s": 10},

@@ -9,6 +9,7 @@ from mediacore.transports.sip.config import SipBind, flow_to
 from mediacore.transports.sip.settings import SipConfig, SipTrunk, Transfers
 from mediacore.transports.sip.sockets import SipSockets
 from mediacore.transports.sip.targets import Targets
+from mediacore.wire.sip.errors import SipError
 from mediacore.wire.sip.ids import SipIds
 
 BINDS = (SipBind("UDP", port=5060), SipBind("TCP", port=5060))
@@ -22,8 +23,11 @@ class Sockets(SipSockets):
         super().__init__(BINDS, on_message=lambda d, f: None, on_lost=lambda f: None)
         self._bound = [(bind, ("127.0.0.1", 5060)) for bind in BINDS]
         self.looked_up = 0
+        self.down = False
 
     async def resolve(self, host: str, port: int, transport: str) -> tuple[str, int]:
+        if self.down:
+            raise SipError("no name server")
         self.looked_up += 1
         assert host == "pbx.example"
         return "127.0.0.7", port
@@ -35,7 +39,7 @@ def targets(**changes: object) -> tuple[Targets, Sockets]:
     return Targets(config, sockets, SipIds(lambda n: "0" * 2 * n)), sockets
 
 
-def test_names_are_looked_up_once_and_then_known_to_routes() -> None:
+def test_names_are_looked_up_for_each_call_and_then_known_to_routes() -> None:
     found, sockets = targets()
 
     async def main() -> None:
@@ -46,7 +50,12 @@ def test_names_are_looked_up_once_and_then_known_to_routes() -> None:
                 "sip:a@pbx.example:5070",
                 ("127.0.0.7", 5070),
             )
-        assert sockets.looked_up == 1
+        assert sockets.looked_up == 2
+        sockets.down = True  # what was found last serves
+        target = await found.find("sip:a@pbx.example", "<sip:me>")
+        assert target.flow.remote == ("127.0.0.7", 5060)
+        with pytest.raises(LineFailedError):
+            await found.find("sip:a@other.example", "<sip:me>")
         routed = found.route("sip:a@pbx.example", NEAR)
         assert routed is not None and routed.remote == ("127.0.0.7", 5060)
 

@@ -179,3 +179,35 @@ def test_digits_and_media_before_the_answer_are_nobodys() -> None:
         assert world.count("bad_messages") == 0
 
     run_virtual(scene())
+
+
+def test_a_start_that_comes_too_late_opens_nothing() -> None:
+    async def scene() -> None:
+        world = World(start_ms=100)
+        await asyncio.sleep(0.2)
+        assert world.count("no_start") == 1
+        world.open()
+        assert not world.calls
+        await asyncio.sleep(3)
+        assert world.wire.aborted
+        world.connection.lost()
+
+    run_virtual(scene())
+
+
+def test_pings_of_a_far_side_that_does_not_read_are_not_answered_for_ever() -> None:
+    async def scene() -> None:
+        world = World(unsent_bytes=1000)
+        world.open()
+        ping = b"\x89\x80" + bytes(4)
+        world.connection.feed(ping)
+        assert world.connection.ended is None
+        world.wire.unsent_bytes = 1001
+        world.connection.feed(ping)
+        assert world.connection.ended is LineEnd.ERROR
+        assert world.count("slow") == 1
+        world.connection.feed(ping)
+        assert world.wire.aborted
+        world.connection.lost()
+
+    run_virtual(scene())

@@ -55,6 +55,23 @@ def run(
     assert _core.live_objects() == live
 
 
+def test_parameters_of_the_url_tell_who_calls_where_the_provider_does_not() -> None:
+    endpoint = StreamEndpoint("chan_websocket", "/asterisk")
+    start = "MEDIA_START connection_id:c channel:x channel_id:1 format:ulaw ptime:20"
+
+    async def scene(world: StreamWorld) -> None:
+        url = world.url("/asterisk?from=%2B1555&to=7002&channel_id=2&token=secret")
+        async with aiohttp.ClientSession() as http, http.ws_connect(url) as socket:
+            await socket.send_str(start)
+            line, _ = await world.answered()
+            assert (line.party.from_number, line.party.to_number) == ("+1555", "7002")
+            assert line.party.headers["channel_id"] == "1"
+            assert "secret" not in line.party.headers.values()
+            await line.hangup(LineEnd.HANGUP)
+
+    run(scene, endpoint)
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_both_hear_each_other(name: str) -> None:
     shape = SHAPES[name]()

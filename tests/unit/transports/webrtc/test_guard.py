@@ -34,6 +34,11 @@ def test_without_a_secret_anybody_here_is_known() -> None:
     ("origin", "host", "token", "welcome"),
     [
         (None, HERE, "", True),
+        (None, "localhost", "", True),
+        (None, "[::1]:8080", "", True),
+        (None, "evil.example:8080", "", False),  # DNS rebinding: what it reads has no Origin
+        (None, "[", "", False),
+        (None, "voice.example", "t", True),
         ("http://127.0.0.1:8080", HERE, "", True),
         ("http://localhost:8080", "localhost:8080", "", True),
         ("http://[::1]:8080", "[::1]:8080", "", True),

@@ -75,3 +75,9 @@ def test_an_answer_may_say_that_no_reports_come() -> None:
     assert not wants_no_reports(answer)
     answer.headers.add("Refer-Sub", "false")
     assert wants_no_reports(answer)
+
+
+@pytest.mark.parametrize("value", ["a%0D%0AX-Evil:%201", "a%00", "a%C3%A9", "a" * 2000])
+def test_what_is_escaped_in_a_uri_does_not_break_out_of_its_header(value: str) -> None:
+    with pytest.raises(SipError):
+        read_refer(refer(("Refer-To", f"<sip:a@x?Replaces={value}>")))

@@ -27,7 +27,7 @@ from mediacore.wire.sip.outputs import (
 from mediacore.wire.sip.resend import Due, Resend
 from mediacore.wire.sip.transaction_config import TransactionConfig
 from mediacore.wire.sip.transactions import Transactions
-from mediacore.wire.sip.validate import Policy
+from mediacore.wire.sip.validate import Policy, Refusal
 
 UDP = Flow("UDP", ("127.0.0.1", 5060), ("127.0.0.2", 5070), "127.0.0.1:5060")
 TCP = Flow("TCP", ("127.0.0.1", 5060), ("127.0.0.2", 5070), "127.0.0.1:5060", 3)
@@ -490,6 +490,24 @@ def test_a_flood_from_one_source_is_cheap_and_harms_nobody_else() -> None:
     other = replace(UDP, remote=("127.0.0.9", 5070))
     got = t.receive(1000, wire(asked(Call_ID="good"), "z9hG4bKgood"), other)
     assert kinds(got) == ["Send", "RequestReceived"]
+
+
+def test_who_is_not_admitted_is_told_once_and_not_kept() -> None:
+    refusal = Refusal(503, "", (("Retry-After", "30"),))
+    numbers = itertools.count(1)
+    ids = SipIds(lambda size: f"{next(numbers):0{2 * size}x}")
+    t = Transactions(TransactionConfig(), POLICY, ids, lambda now_ms, request, flow: refusal)
+    (answer,) = sends(t.receive(0, wire(asked()), UDP))
+    assert isinstance(answer, Response) and answer.status == 503
+    assert answer.headers.get("Retry-After") == "30"
+    (again,) = sends(t.receive(500, wire(asked()), UDP))
+    assert again.to_tag == answer.to_tag
+    ack = asked("ACK", To=answer.headers.get("To") or "", CSeq="1 ACK")
+    assert t.receive(600, wire(ack), UDP) == []
+    assert t.receive(600, wire(asked("ACK", To="<sip:b@h>;tag=1")), UDP) != []
+    inside = wire(asked("BYE", To="<sip:b@h>;tag=1"), "z9hG4bK2")
+    assert kinds(t.receive(700, inside, UDP)) == ["RequestReceived"]
+    assert t.snapshot().servers == 1 and run(t, 1000) == []
 
 
 def test_admission_by_source() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from mediacore.wire.sip.dialog import Dialog
 from mediacore.wire.sip.digest import Credentials, DigestClient
+from mediacore.wire.sip.errors import SipError
 from mediacore.wire.sip.ids import SipIds
 from mediacore.wire.sip.info import RELAY
 from mediacore.wire.sip.message import Request, Response, make_request, make_response, parse
@@ -30,6 +31,7 @@ from mediacore.wire.sip.signals import (
     ReferProgressed,
 )
 from mediacore.wire.sip.stack import UaConfig, sdp_of
+from mediacore.wire.sip.user_agent import OutgoingCall
 from mediacore.wire.sip.validate import Refusal
 from support.sip_world import ANSWER, OFFER, Ua, World, overs
 
@@ -609,3 +611,21 @@ def test_unknown_calls_are_ignored(world: World) -> None:
     assert a.agent.replaces_of(99) is None
     assert a.agent.local_of(99) == a.agent.host_of(99) == ""
     assert not a.agent.is_up(99)
+
+
+def test_a_call_that_cannot_be_written_down_leaves_nothing(world: World) -> None:
+    a, b = world.add("a"), world.add("b")
+    outgoing = OutgoingCall(
+        "sip:b@10.0.0.2",
+        "<sip:a@x>",
+        "<sip:b@y>",
+        OFFER,
+        a.flow_to("10.0.0.2"),
+        (("X-A", "1\r\n2"),),
+    )
+    with pytest.raises(SipError):
+        a.agent.dial(world.now_ms, outgoing)
+    assert (a.agent.sessions, a.agent.snapshot().outgoing) == (0, 0)
+    world.dial(a, b)
+    world.run(20)
+    assert b.of(Incoming)

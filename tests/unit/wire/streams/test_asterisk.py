@@ -32,7 +32,7 @@ JSON = {
     "format": "ulaw",
     "optimal_frame_size": 160,
     "ptime": 20,
-    "channel_variables": {"FROM": "+15550100", "LANG": "de"},
+    "channel_variables": {"__FROM": "+15550100", "LANG": "de"},
 }
 
 

@@ -126,3 +126,16 @@ def test_a_jwt_whose_parts_are_no_json() -> None:
     tag = hmac.new(b"s", signed.encode(), hashlib.sha256).digest()
     token = f"{signed}.{base64.urlsafe_b64encode(tag).rstrip(b'=').decode()}"
     assert signatures.jwt_signed(token, "s", 100) is None
+
+
+@pytest.mark.parametrize(
+    "when", ["created=\u00b2", "created=1;expires=\u00b2", "created=1e3", "created="]
+)
+def test_a_time_that_is_no_number_is_refused(when: str) -> None:
+    covered = (
+        '"@request-target" "@authority" "audiohook-organization-id" '
+        '"audiohook-session-id" "audiohook-correlation-id" "x-api-key"'
+    )
+    given = f'sig1=({covered});keyid="k";nonce="{"n" * 26}";{when};alg="hmac-sha256"'
+    headers = {"signature-input": given, "x-api-key": "k"}
+    assert not signatures.genesys_signed("/", headers, "AAAA", 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mediacore.errors import ConfigError
-from mediacore.transports.asterisk.networks import (
+from mediacore.transports.networks import (
     LOOPBACK,
     everybody,
     is_expected,

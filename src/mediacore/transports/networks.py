@@ -1,4 +1,4 @@
-"""Who may connect where a protocol has no authentication."""
+"""Who may connect by address: where a protocol has no authentication, or does not need it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 Network = IPv4Network | IPv6Network
 
 
-def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Addresses and networks. Raises ConfigError."""
+def parse_networks(texts: Iterable[str], setting: str = "expected") -> tuple[Network, ...]:
+    """Addresses and networks. setting: where they stand. Raises ConfigError."""
     try:
         return tuple(ip_network(text) for text in texts)
     except ValueError as error:
-        raise ConfigError(f"expected: {error}") from None
+        raise ConfigError(f"{setting}: {error}") from None
 
 
 def is_expected(host: str, networks: Iterable[Network]) -> bool:
