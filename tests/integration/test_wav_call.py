@@ -27,7 +27,7 @@ def test_a_studio_voice_is_understood(tmp_path, codec):
     recordings = [need(ASTERISK / f"{name}.wav") for name in ("tt-weasels", "vm-goodbye")]
     result = call(tmp_path, "--codec", codec, "--wav", *recordings)
     said = [t["text"].lower().strip(".!") for t in result["transcript"] if t["speaker"] == "caller"]
-    assert "weasels" in said[0]
+    assert "have eaten our phone system" in said[0]  # who did is heard as weasels or weasles
     assert "goodbye" in said[-1].replace(" ", "")
     assert result["end_reason"] == "completed"  # the dialogue understood the goodbye
 

@@ -74,16 +74,15 @@ def media(d: Draft, line: str, event: MediaEvent) -> None:
     """The core's last reports complete what was heard of a run that is over."""
     if not isinstance(event, PlayoutEvent) or not d.state.closing:
         return
-    runs = []
-    for run in d.state.closing:
-        if run.line == line:
-            talk, actions = talk_step(run.talk, event, d.now)  # type: ignore[arg-type]
-            for action in actions:
-                if isinstance(action, TurnCompleted):
-                    d.emit(Talk(run.id, run.line, action))
-            run = replace(run, talk=talk)
-        runs.append(run)
-    d.set(closing=tuple(runs))
+    d.set(closing=tuple(_reported(d, r, event) if r.line == line else r for r in d.state.closing))
+
+
+def _reported(d: Draft, run: AiRun, event: PlayoutEvent) -> AiRun:
+    talk, actions = talk_step(run.talk, event, d.now)  # type: ignore[arg-type]
+    for action in actions:
+        if isinstance(action, TurnCompleted):  # a turn in the talk's own list is not given later
+            d.emit(Talk(run.id, run.line, action))
+    return replace(run, talk=talk)
 
 
 def rescuing(state: RunState, run_id: int) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mediacore._core import Engine, srtp_load
+from mediacore._core import Engine, opus_load, srtp_load
 from mediacore.errors import MediacoreError, MissingDependencyError
 from mediacore.media import LegConfig
 from mediacore.slots.gateway import DialOut, FarLine, LineEnd, LineFailedError
@@ -126,6 +126,8 @@ class SipAgent:
         config = self.config
         if config.srtp is not SrtpPolicy.OFF and srtp_load() is None:
             raise MissingDependencyError("libsrtp2", "apt-get install libsrtp2-1")
+        if any(c.lower() == "opus" for c in config.codecs) and opus_load() is None:
+            raise MissingDependencyError("libopus", "apt-get install libopus0")
         server_tls, client_tls = tls_contexts(config)
         sockets = SipSockets(
             config.binds,
@@ -341,6 +343,12 @@ class SipAgent:
         at_home = policy is Transfers.SAME_HOST and host == party_host
         if allowed and not at_home and self._allow_refer is not None:
             allowed = self._allow_refer(uri)  # it is a call on our account
+        self._referrals_refused += not allowed
+        return allowed
+
+    def may_send(self, uri: str) -> bool:
+        """See Desk. A trunk that is sent elsewhere calls on our account, too."""
+        allowed = self._allow_refer is None or self._allow_refer(uri)
         self._referrals_refused += not allowed
         return allowed
 

@@ -71,6 +71,10 @@ class Desk(Protocol):
         numeric `host`; a refusal is counted."""
         ...
 
+    def may_send(self, uri: str) -> bool:
+        """Whether we may ask a party to call `uri`; a refusal is counted."""
+        ...
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run to its end, or to the agent's."""
         ...

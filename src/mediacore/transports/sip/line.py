@@ -112,6 +112,8 @@ class SipLine:
             raise LineFailedError(LineEnd.ERROR, "the address to refer to is not a URI") from None
         if self._referral is not None or self._over.done() or not self._connected:
             return Referral(491)
+        if not self.desk.may_send(target):
+            return Referral(603)
         self._response = 0
         self._referral = asyncio.get_running_loop().create_future()
         other = replaces.call if replaces is not None else None
