@@ -136,12 +136,15 @@ static void take_datagram(struct mc_leg *leg, const struct mc_leg_env *env, cons
  * and the jitter buffer must not take that for network delay. A wallclock that was set makes no
  * sense of the difference; then the tick's time serves. */
 static struct mc_leg_env at_arrival(const struct mc_leg_env *env,
-				    const struct mc_udp_packet *packet)
+				    const struct mc_udp_packet *packet, uint64_t empty_us)
 {
 	struct mc_leg_env at = *env;
 	uint64_t waited_us = env->unix_us - packet->arrival_unix_us;
 
 	if (packet->arrival_unix_us && waited_us <= MAX_WAITED_US) {
+		/* A firewall's queue may hold a packet after the kernel has stamped it. */
+		if (waited_us > env->now_us - empty_us)
+			waited_us = env->now_us - empty_us;
 		at.now_us -= waited_us;
 		at.unix_us -= waited_us;
 	}
@@ -157,7 +160,7 @@ static void receive_udp(struct mc_leg *leg, const struct mc_leg_env *env)
 		size_t got = mc_udp_receive(leg->cfg.fd, batch, true);
 		for (size_t i = 0; i < got; i++) {
 			struct mc_udp_packet *packet = &batch->packets[i];
-			struct mc_leg_env at = at_arrival(env, packet);
+			struct mc_leg_env at = at_arrival(env, packet, leg->empty_us);
 			if (packet->truncated)
 				leg->stats.rx_malformed++;
 			else if (leg->latched && !mc_udp_same(&packet->from, &leg->remote))
@@ -172,6 +175,7 @@ static void receive_udp(struct mc_leg *leg, const struct mc_leg_env *env)
 		}
 		if (got < MC_UDP_BATCH) {
 			leg->drained = locked && leg->latched;
+			leg->empty_us = env->now_us;
 			break;
 		}
 	}
@@ -179,7 +183,7 @@ static void receive_udp(struct mc_leg *leg, const struct mc_leg_env *env)
 		size_t got = mc_udp_receive(leg->cfg.rtcp_fd, batch, true);
 		for (size_t i = 0; i < got; i++) {
 			struct mc_udp_packet *packet = &batch->packets[i];
-			struct mc_leg_env at = at_arrival(env, packet);
+			struct mc_leg_env at = at_arrival(env, packet, 0);
 			if (mc_udp_same(&packet->from, &leg->rtcp_remote) &&
 			    unsealed(leg, packet->data, &packet->n, true))
 				take_rtcp(leg, &at, packet->data, packet->n);

@@ -65,7 +65,8 @@ struct mc_leg {
 	uint16_t tx_seq;
 	uint32_t tx_ts, tx_ssrc;
 	bool tx_started, tx_marker;
-	bool latched; /* a source is locked: the socket is connected to `remote` */
+	bool latched;      /* a source is locked: the socket is connected to `remote` */
+	uint64_t empty_us; /* when nothing was left in the socket */
 	bool drained; /* since then the socket was empty once: no stranger's datagram is in it */
 	bool sends, receives; /* direction */
 	bool came;            /* a packet, since the last look */
