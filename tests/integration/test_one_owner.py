@@ -21,13 +21,13 @@ from scipy.signal import correlate
 
 pytest.importorskip("aiortc")  # one of the callers is a browser
 
-from mediacore.call.record import Accuracy, CallRecord, MarkKind, Speaker, Turn  # noqa: E402
-from mediacore.providers.scripted import End, Say  # noqa: E402
-from support.callers import CALLERS, TRACK_HZ, AudioSocketCaller, Caller  # noqa: E402
-from support.house_stage import MS_PER_CHAR, CarpetTts, EachStt, HouseStage, carpet  # noqa: E402
-from support.peers.sipp import Result, Sipp, call_with_audio  # noqa: E402
-from support.peers.speech import Samples, padded, prompt, similarity  # noqa: E402
-from support.sip_stage import blocking  # noqa: E402
+from mediacore.call.record import Accuracy, CallRecord, MarkKind, Speaker, Turn
+from mediacore.providers.scripted import End, Say
+from support.callers import CALLERS, TRACK_HZ, AudioSocketCaller, Caller
+from support.house_stage import MS_PER_CHAR, CarpetTts, EachStt, HouseStage, carpet
+from support.peers.sipp import Result, Sipp, call_with_audio
+from support.peers.speech import Samples, padded, prompt, similarity
+from support.sip_stage import blocking
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(90)]
 
