@@ -805,8 +805,8 @@ cdef class Leg:
         remote: numeric (host, port), None = not known: the leg learns it. A locked source stays
         only when the address is the announced one as before, or its own; otherwise latching
         starts anew. codec: the leg's own or one of LegConfig.codecs. payload_type also sets
-        tx_payload_type unless that is given. event_payload_type, cn_payload_type: 0 = none. srtp: as
-        rekey(), which can also end SRTP.
+        tx_payload_type unless that is given. event_payload_type, cn_payload_type: 0 = none.
+        srtp: as rekey(), which can also end SRTP.
 
         Raises MediaError (the codec is not reserved or needs another leg rate, a value is out of
         range), QueueFullError.
