@@ -244,3 +244,53 @@ def test_numbers_go_to_the_trunk(tmp_path: Path) -> None:
 
 def test_the_default_configuration_is_a_local_listener() -> None:
     assert SipConfig().binds == (SipBind("UDP"),)
+
+
+class Mover(asyncio.DatagramProtocol):
+    """Says of every call that it is to go to `target`."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        lines = data.decode().split("\r\n")
+        if lines[0].startswith("INVITE"):
+            kept = [x for x in lines if x.startswith(("Via", "From", "To", "Call-ID", "CSeq"))]
+            kept = [x + ";tag=moved" if x.startswith("To") else x for x in kept]
+            answer = ["SIP/2.0 302 Moved", *kept, f"Contact: <{self._target}>"]
+            text = "\r\n".join([*answer, "Content-Length: 0", "", ""])
+            self._transport.sendto(text.encode(), addr)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("redirects", "allowed", "reason"),
+    [(1, True, None), (0, True, LineEnd.ERROR), (1, False, LineEnd.DECLINE)],
+)
+def test_a_redirection_is_followed_if_it_may(
+    tmp_path: Path, redirects: int, allowed: bool, reason: LineEnd | None
+) -> None:
+    async def work(world: Phones) -> None:
+        loop = asyncio.get_running_loop()
+        world.agents["a"]._allow_refer = lambda uri: allowed
+        mover, _ = await loop.create_datagram_endpoint(
+            lambda: Mover(world.uri("b")), local_addr=("127.0.0.1", 0)
+        )
+        port = mover.get_extra_info("sockname")[1]
+        dialled = world.dial("a", f"sip:x@127.0.0.1:{port}")
+        dialling = asyncio.ensure_future(dialled.connect(lambda: None))
+        if reason is None:
+            line = await asyncio.wait_for(world.incoming["b"].get(), 3)
+            legs = await asyncio.gather(line.connect(lambda: None), dialling)
+            await dialled.hangup(LineEnd.HANGUP)
+            for leg in legs:
+                leg.close()
+        else:
+            with pytest.raises(LineFailedError) as failed:
+                await dialling
+            assert failed.value.reason is reason
+        mover.close()
+
+    run(tmp_path, work, redirects=redirects)

@@ -106,10 +106,13 @@ class DialPolicy:
             return Refusal.MALFORMED
         if not any(fnmatchcase(host, _bare(pattern)) for pattern in self.hosts):
             return Refusal.HOST
-        user = plain_number((uri["user"] or "").partition(";")[0].partition(":")[0])
-        if "%" in user:
-            return Refusal.MALFORMED  # an escape could hide a number
-        return self._number(user) if is_number(user) else None
+        name = uri["user"] or ""
+        user = plain_number(name.partition(";")[0].partition(":")[0])
+        if is_number(user):
+            return self._number(user)
+        # an escape, a parameter or an appended letter could hide a number from us only
+        plain = "%" not in user and not user[:1].isdigit() and user[:1] not in ("+", "*", "#")
+        return None if plain and (user or not name) else Refusal.MALFORMED
 
     def _number(self, number: str) -> Refusal | None:
         if not is_number(number):

@@ -55,6 +55,10 @@ POLICY = DialPolicy(
         ("sip:+1900555:pw@10.0.0.7", Refusal.PREMIUM),
         ("sip:0019005550100@10.0.0.7", Refusal.NOT_ALLOWED),
         ("sip:%2B19005550100@10.0.0.7", Refusal.MALFORMED),
+        ("sip:+19005550100x@10.0.0.7", Refusal.MALFORMED),
+        ("sip:0190x@10.0.0.7", Refusal.MALFORMED),
+        ("sip:;+19005550100@10.0.0.7", Refusal.MALFORMED),
+        ("sip:robot7@10.0.0.7", None),
     ],
 )
 def test_who_may_be_called(to: str, refusal: Refusal | None) -> None:

@@ -74,6 +74,8 @@ class OutboundLine(SipLine):
             await self._first(self._accepted, moved)
             if self._accepted.done():
                 return self._answered()
+            if not desk.may_send(moved.result()):
+                raise LineFailedError(LineEnd.DECLINE, "redirected to where calls may not go")
             target = await desk.target_of(moved.result(), target.local)
         raise LineFailedError(end_of_status(302))
 

@@ -47,3 +47,18 @@ def test_where_a_party_may_be_sent(
     ]
     assert found == [home, trunk, far]
     assert agent.snapshot().referrals_refused == found.count(False)
+
+
+@pytest.mark.parametrize(("judge", "sent"), [(None, True), (True, True), (False, False)])
+def test_where_we_may_send_a_party(judge: bool | None, sent: bool) -> None:
+    with _core.Engine(max_legs=1) as engine:
+        agent = SipAgent(
+            SipConfig(),
+            engine,
+            LegConfig(),
+            on_incoming=lambda line: None,
+            seed=lambda: 1,
+            allow_refer=None if judge is None else lambda uri: judge,
+        )
+    assert agent.may_send(FAR) is sent
+    assert agent.snapshot().referrals_refused == (not sent)
