@@ -19,7 +19,7 @@ from mediacore.media import LegConfig, RtcpMode
 from mediacore.slots.gateway import LineEnd, LineFailedError, Party
 from mediacore.transports.webrtc.config import WebRtcConfig
 from mediacore.transports.webrtc.link import Ears, MakeLink
-from mediacore.transports.webrtc.offer import Agreed, Offer, write_answer
+from mediacore.transports.webrtc.offer import AgreedMedia, Offer, write_answer
 from mediacore.transports.webrtc.pump import LinkPump, take
 from mediacore.transports.webrtc.transcript import Transcript, encode
 
@@ -44,7 +44,7 @@ class WebRtcLine:
         self,
         ref: str,
         offer: Offer,
-        agreed: Agreed,
+        agreed: AgreedMedia,
         config: WebRtcConfig,
         *,
         engine: Engine,

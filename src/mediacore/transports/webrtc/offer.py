@@ -93,7 +93,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
+class AgreedMedia:
     """What of an offer is taken. tagged: the section whose addresses count."""
 
     audio: Section
@@ -126,7 +126,7 @@ def parse_offer(text: str) -> Offer:
     return Offer(sections, bundle)
 
 
-def agree(offer: Offer, codecs: Sequence[str]) -> Agreed:
+def agree(offer: Offer, codecs: Sequence[str]) -> AgreedMedia:
     """Choose what is taken: our first codec that the browser knows. Raises OfferError."""
     live = [s for s in offer.sections if s.mid in offer.bundle and not s.refused]
     audio = next((s for s in live if s.kind == "audio" and "SAVPF" in s.protocol), None)
@@ -147,10 +147,10 @@ def agree(offer: Offer, codecs: Sequence[str]) -> Agreed:
         raise OfferError("the offer must let us begin with DTLS")
     events = (p for p in audio.payloads if p.name.lower() == "telephone-event")
     event = next((p.type for p in events if p.clock_hz == payload.clock_hz), 0)
-    return Agreed(audio, payload, event, data, tagged)
+    return AgreedMedia(audio, payload, event, data, tagged)
 
 
-def write_answer(offer: Offer, agreed: Agreed, local: Peer, session_id: int) -> str:
+def write_answer(offer: Offer, agreed: AgreedMedia, local: Peer, session_id: int) -> str:
     """Our answer, complete with candidates."""
     taken = {s.mid for s in (agreed.audio, agreed.data) if s is not None}
     group = " ".join(mid for mid in offer.bundle if mid in taken)
@@ -176,7 +176,7 @@ def write_answer(offer: Offer, agreed: Agreed, local: Peer, session_id: int) -> 
     return "\r\n".join(lines) + "\r\n"
 
 
-def _audio_lines(agreed: Agreed) -> list[str]:
+def _audio_lines(agreed: AgreedMedia) -> list[str]:
     payload, event = agreed.payload, agreed.event_payload_type
     formats = f"{payload.type} {event}" if event else f"{payload.type}"
     lines = [

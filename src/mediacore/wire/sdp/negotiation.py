@@ -13,9 +13,8 @@ How do I use it?  offer() and accept(), or answer(); then the same again for hol
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from mediacore.wire.sdp.errors import NothingInCommonError, SdpError
 from mediacore.wire.sdp.model import Direction, Media, Origin, Session
@@ -124,23 +123,6 @@ class Negotiation:
         self._settled = _Settled(session, offer, agreed, index)
         self._wish = wish
         return session, agreed
-
-    def renegotiate(
-        self, offer: Session, direction: Direction | None = None
-    ) -> tuple[Session, Agreed, frozenset[str]]:
-        """`answer`, and the names of the fields of `Agreed` that it changed."""
-        before = self.agreed
-        session, agreed = self.answer(offer, direction)
-        changed = {
-            each.name
-            for each in fields(Agreed)
-            if before is None or getattr(before, each.name) != getattr(agreed, each.name)
-        }
-        return session, agreed, frozenset(changed)
-
-    def fork(self) -> Negotiation:
-        """A copy in the same state, for another dialog of a forked request."""
-        return copy.copy(self)
 
     def _require_quiet(self) -> None:
         if self._pending is not None:
