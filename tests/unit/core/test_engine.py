@@ -196,7 +196,7 @@ def test_the_pacer_goes_on_while_python_is_blocked(engine: _core.Engine) -> None
 
 def test_close_from_another_thread_inside_tick_many_is_refused() -> None:
     with _core.Engine() as engine:
-        thread = threading.Thread(target=engine.tick_many, args=(0, 3_000_000))
+        thread = threading.Thread(target=engine.tick_many, args=(0, 1_000_000))
         thread.start()
         refused = False
         while thread.is_alive() and not refused:
