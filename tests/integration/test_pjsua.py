@@ -171,7 +171,7 @@ def test_hold_keys_and_another_codec_within_one_call(tmp_path: Path) -> None:
         # The pieces within which it was held, and within which the codec changed.
         assert missing(sound, at_8k(phone.recording)) <= 2
         assert missing(question(2), heard_by_service(tmp_path, record)) <= SLIPS
-        assert record.media["rx_wrong_pt"] == 0
+        assert record.media["rx_wrong_pt"] <= 3  # of the old codec, on the way when it changed
 
     asyncio.run(main())
 
