@@ -58,6 +58,7 @@ class Program:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
+                start_new_session=True,
             )
         return self
 
@@ -73,6 +74,8 @@ class Program:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(5)
+        with suppress(ProcessLookupError):  # children that outlived it
+            os.killpg(process.pid, signal.SIGKILL)
 
     @property
     def pid(self) -> int:
