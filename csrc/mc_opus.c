@@ -1,7 +1,8 @@
 #include "mc_opus.h"
 
-#include <dlfcn.h>
 #include <string.h>
+
+#include "mc_dl.h"
 
 /* The part of libopus' stable C interface that is used here (opus.h, opus_defines.h). */
 struct OpusDecoder;
@@ -34,17 +35,7 @@ static struct {
 			  int32_t cap);
 } lib;
 
-/* ISO C has no cast from dlsym's object pointer to a function pointer; POSIX wants the copy. */
-static int bind_symbol(void *handle, const char *name, void *slot, size_t size)
-{
-	void *symbol = dlsym(handle, name);
-	if (!symbol)
-		return MC_ENOTSUP;
-	memcpy(slot, &symbol, size);
-	return MC_OK;
-}
-
-#define BIND(field, name) bind_symbol(handle, name, &lib.field, sizeof(lib.field))
+#define BIND(field, name) mc_dl_bind(handle, name, &lib.field, sizeof(lib.field))
 
 static int bind_all(void *handle)
 {

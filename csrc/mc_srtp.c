@@ -1,9 +1,9 @@
 #include "mc_srtp.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "mc_dl.h"
 #include "mc_wire.h"
 
 /* The structs of libsrtp2's C interface, 2.1 to 2.x (srtp.h). */
@@ -62,17 +62,7 @@ static const struct suite {
 
 /* ------------------------------------------------------------------ library */
 
-/* ISO C has no cast from dlsym's object pointer to a function pointer; POSIX wants the copy. */
-static int bind_symbol(void *handle, const char *name, void *slot, size_t size)
-{
-	void *symbol = dlsym(handle, name);
-	if (!symbol)
-		return MC_ENOTSUP;
-	memcpy(slot, &symbol, size);
-	return MC_OK;
-}
-
-#define BIND(field, name) bind_symbol(handle, name, &found.field, sizeof(found.field))
+#define BIND(field, name) mc_dl_bind(handle, name, &found.field, sizeof(found.field))
 
 static int bind_all(void *handle)
 {

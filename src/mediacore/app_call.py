@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from mediacore.agent import Agent, Prewarmed
 from mediacore.app_dial import Destination, Tell, ToldLine, open_line
 from mediacore.app_models import make_llm
 from mediacore.app_options import CallResult, Watch, unwatched
+from mediacore.app_signals import on_stop
 from mediacore.call.record import AUDIO_FILE, CallRecord
 from mediacore.errors import ConfigError
 from mediacore.evals.caller import Line, ScriptedCaller, caller_leg
@@ -263,18 +263,12 @@ async def _by_document(options: PlacedCall, tell: Tell) -> Outcome:
 
 @contextmanager
 def _hangs_up(line: ToldLine) -> Iterator[None]:
-    """Ctrl+C and SIGTERM hang up; the files are still written."""
+    """Ctrl+C and SIGTERM end the line."""
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
     ending: list[asyncio.Task[None]] = []
 
     def hang_up() -> None:
         ending.append(loop.create_task(line.hangup(LineEnd.HANGUP)))
 
-    for number in numbers:
-        loop.add_signal_handler(number, hang_up)
-    try:
+    with on_stop(hang_up):
         yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

@@ -18,7 +18,6 @@ from mediacore.errors import ConfigError
 from mediacore.media import LegConfig
 from mediacore.policy.numbering import is_number, plain_number
 from mediacore.serving.config import read_config
-from mediacore.serving.listeners import is_loopback
 from mediacore.slots.gateway import (
     DialOut,
     FarLine,
@@ -31,6 +30,7 @@ from mediacore.slots.gateway import (
 from mediacore.transports.sip.agent import SipAgent
 from mediacore.transports.sip.config import SipBind
 from mediacore.transports.sip.settings import SipConfig
+from mediacore.web.hosts import is_loopback
 from mediacore.wire.sip.errors import SipError
 from mediacore.wire.sip.uri import SipUri
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from mediacore import _core
 from mediacore.agent import Agent, Prewarmed
 from mediacore.app_models import make_llm
 from mediacore.app_options import CallResult, Watch, unwatched
+from mediacore.app_signals import on_stop
 from mediacore.call.record import AUDIO_FILE, CallRecord
 from mediacore.errors import ConfigError
 from mediacore.media import LegConfig, Tap
@@ -76,7 +76,7 @@ async def _with_agent(options: TalkOptions) -> CallResult:
         hub = stack.enter_context(MediaHub(_core.Engine(max_legs=2)))
         hub.start()
         line = _line(options, hub, _LEG)
-        with _hangs_up(line):
+        with on_stop(line.end):
             return await _own(options, agent, hub, line)
 
 
@@ -136,7 +136,7 @@ async def _by_document(options: TalkOptions) -> CallResult:
             if isinstance(provider, Prewarmed):
                 await provider.prewarm()
         line = _line(options, service.open_hub(), LINE_LEG)
-        stack.enter_context(_hangs_up(line))
+        stack.enter_context(on_stop(line.end))
         await stack.enter_async_context(service)
         watch = CallWatch(
             lambda: service.host.calls, lambda state: state.id, lambda key, m: options.watch(m)
@@ -164,20 +164,6 @@ def _line(options: TalkOptions, hub: MediaHub, leg: LegConfig) -> MicrophoneLine
         seed=secrets.randbits(62),
         pyaudio=options.pyaudio,
     )
-
-
-@contextmanager
-def _hangs_up(line: MicrophoneLine) -> Iterator[None]:
-    """Ctrl+C and SIGTERM hang up; the record is still written."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, line.end)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 def _with_device(record: CallRecord, line: MicrophoneLine) -> CallRecord:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 
 from mediacore.errors import ConfigError
+from mediacore.web.hosts import is_loopback
 from mediacore.wire.limits import RelayLimits
 from mediacore.wire.methods import COMMANDS, PERMISSIONS
 
@@ -121,17 +121,8 @@ class ControlConfig:
             raise ConfigError("no project has a token and there is no jwt_secret")
         if self.jwt_secret and len(self.jwt_secret.encode()) < MIN_JWT_SECRET_BYTES:
             raise ConfigError(f"jwt_secret must have at least {MIN_JWT_SECRET_BYTES} bytes")
-        if self.tls is None and not self.plain_network and not _loopback(self.host):
+        if self.tls is None and not self.plain_network and not is_loopback(self.host):
             raise ConfigError(
                 f"tokens would cross the network in the clear on {self.host}: set tls, or "
                 "plain_network if a proxy in front ends TLS"
             )
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -9,10 +9,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Literal
 
 from mediacore.errors import ConfigError
+from mediacore.web.hosts import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,6 @@ def check_listeners(listeners: Iterable[Listener]) -> None:
             f"[{listener.section}] on {listener.where} would take calls from anybody: "
             f"{listener.advice}; or set open = true if that is meant"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a listener on it."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def unusable(listener: Listener) -> str:

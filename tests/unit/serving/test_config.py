@@ -11,11 +11,12 @@ import pytest
 
 from mediacore.errors import ConfigError
 from mediacore.serving.config import SECTIONS, read_config
-from mediacore.serving.listeners import Listener, check_listeners, is_loopback, unusable
+from mediacore.serving.listeners import Listener, check_listeners, unusable
 from mediacore.serving.manual import MANUAL
 from mediacore.serving.options import options_of
 from mediacore.serving.tables import keys_of
 from mediacore.transports.streams.auth import Basic, Bearer, HeaderToken
+from mediacore.web.hosts import is_loopback
 
 ROOT = Path(__file__).resolve().parents[3]
 ALL = """

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from mediacore.errors import ConfigError
 from mediacore.transports.streams.auth import Auth, PlivoSignature, TwilioSignature
+from mediacore.web.hosts import is_loopback
 from mediacore.wire.streams.catalog import DIALECTS
 from mediacore.wire.streams.model import StreamOptions
 
@@ -107,7 +107,7 @@ class StreamConfig:
             raise ConfigError("two stream endpoints have the same path")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ConfigError("tls_cert and tls_key belong together")
-        if loopback(self.host):
+        if is_loopback(self.host):
             return
         for each in self.endpoints:
             if not each.auth and not each.open:
@@ -120,13 +120,3 @@ class StreamConfig:
                 f"calls would cross the network in the clear on {self.host}: set tls_cert and "
                 "tls_key, or plain_network if a proxy in front ends TLS"
             )
-
-
-def loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mediacore.errors import ConfigError
+from mediacore.web.hosts import is_loopback
 
 CODECS: Final = ("opus", "PCMU", "PCMA")
 _SCHEMES: Final = ("stun:", "turn:", "turns:")
@@ -96,16 +97,6 @@ class WebRtcConfig:
     def needs_token(self) -> bool:
         """Callers must know a secret."""
         return bool(self.token) or not is_loopback(self.host)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches it."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_concrete(host: str) -> bool:

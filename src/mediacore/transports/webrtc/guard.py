@@ -7,7 +7,8 @@ import hmac
 from collections import OrderedDict
 from urllib.parse import urlsplit
 
-from mediacore.transports.webrtc.config import WebRtcConfig, is_loopback
+from mediacore.transports.webrtc.config import WebRtcConfig
+from mediacore.web.hosts import is_loopback
 from mediacore.wire.bucket import TokenBucket
 
 _MAX_ADDRESSES = 1024
